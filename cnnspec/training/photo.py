@@ -124,14 +124,16 @@ def center_drawing(image: Bytes, height: int, width: int) -> Bytes:
     canvas = np.zeros((height, width, image.shape[2]), np.uint8)
     if not found.any():
         return canvas
-    share = np.where(raised.max(2, keepdims=True) > 0, raised / raised.max(2, keepdims=True).clip(1e-6), 0)
+    share = raised.clip(0) / raised.max(2, keepdims=True).clip(1e-6)
     rows, columns = np.flatnonzero(found.any(1)), np.flatnonzero(found.any(0))
     cut = (ink[..., None] * share)[rows[0] : rows[-1] + 1, columns[0] : columns[-1] + 1]
     cut = _thicken(cut, STROKE * max(cut.shape[0] / height, cut.shape[1] / width) / BOX)
     scale = min(height * BOX / cut.shape[0], width * BOX / cut.shape[1])
     size = [max(1, round(side * scale)) for side in cut.shape[:2]]
     (small,) = resize(np.rint(255 * cut).astype(np.uint8)[None], *size)
-    small = np.rint(small * (255 / max(1, small.max()))).astype(np.uint8)
+    if not small.any():  # what noise was taken for ink has no height of its own
+        return canvas
+    small = np.rint(small * (255 / small.max())).astype(np.uint8)
     top, left = _top_left(small.max(2), height, width)
     canvas[top : top + small.shape[0], left : left + small.shape[1]] = small
     return canvas
@@ -146,9 +148,12 @@ def _thicken(cut: Floats, wanted: float) -> Floats:
     wide = 2 * body.sum() / max(1, body.sum() - inner.sum())
     steps = max(0, round((wanted - wide) / 2))
     cut = np.pad(cut, ((steps, steps), (steps, steps), (0, 0)))
-    for _ in range(steps):
+    reached = 0
+    while reached < steps:  # thrice as far each time
+        step = min(2 * reached + 1, steps - reached)
         for axis in (0, 1):
-            cut = np.maximum(cut, np.maximum(np.roll(cut, 1, axis), np.roll(cut, -1, axis)))
+            cut = np.maximum(cut, np.maximum(np.roll(cut, step, axis), np.roll(cut, -step, axis)))
+        reached += step
     return cut
 
 

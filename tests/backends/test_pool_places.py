@@ -64,3 +64,29 @@ def test_a_place_is_as_small_as_its_window_allows(window: str, kind: type) -> No
     network = cnnspec.parse(f"input 34x34x1; p: maxpool {window} -> unpool p")
     pools = [step for step in NumpyEngine(network).compile(1).steps if isinstance(step, PlacePool)]
     assert [np.dtype(kind)] == [pool.places.dtype for pool in pools]
+
+
+@pytest.mark.parametrize("strange", [False, True], ids=["plain", "strange"])
+@pytest.mark.parametrize(
+    "spec",
+    [
+        "input 3x400x2; globalmaxpool",
+        "input 400x3; minpool 150 stride=40",
+        "input 600x1; maxpool 150 dilation=3 stride=2",
+        "input 500x2; maxpool to=3",
+        "input 500x2; maxpool 301 stride=100 padding=150",
+        "input 500x2; avgpool 301 stride=100 padding=150",
+        "input 500x2; avgpool 301 stride=100 padding=150 count_padding=yes",
+    ],
+)
+def test_windows_of_many_taps_predict_what_the_definition_says(spec: str, strange: bool) -> None:
+    network, random = cnnspec.parse(spec), np.random.default_rng(1)
+    images = random.standard_normal((2, *network.input))
+    if strange and "avg" not in spec:
+        where = random.random(images.shape) < 0.01
+        images[where] = random.choice(STRANGE, np.count_nonzero(where))
+    fast, slow = (
+        NumpyEngine(network, dtype="float64", kernels=kernels).predict(images)
+        for kernels in ("fast", "reference")
+    )
+    np.testing.assert_allclose(fast, slow, rtol=1e-12)

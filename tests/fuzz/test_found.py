@@ -374,3 +374,21 @@ def test_what_would_take_minutes_or_all_memory_is_refused(
 def test_a_value_that_holds_no_characters_is_refused() -> None:
     (fault, *_) = built('input 8x8x1; conv 1 3x3 weights="1 \udfff"').diagnostics
     assert "weights" in fault.message
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "input 2x1000000x1; globalavgpool",
+        "input 1000000x1; globalmaxpool",
+        "input 1000000x1; maxpool to=7",
+        "input 1000000x1; minpool 1000 stride=1000",
+    ],
+)
+def test_windows_of_very_many_taps_are_gone_through_at_once(text: str) -> None:
+    network = parse(text)
+    images, started = np.ones((1, *network.input), np.float32), process_time()
+    with measured(verdict := Verdict()):
+        assert (network.build().predict(images) == 1).all()
+    assert process_time() - started < 1
+    assert verdict.memory < 100_000_000

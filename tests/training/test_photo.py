@@ -1,8 +1,16 @@
+from time import process_time
+
 import numpy as np
 import pytest
 
 from cnnspec.diagnostics import SpecError
-from cnnspec.training.photo import has_bright_border, have_dark_borders, is_dark_on_bright, prepare
+from cnnspec.training.photo import (
+    _thicken,
+    has_bright_border,
+    have_dark_borders,
+    is_dark_on_bright,
+    prepare,
+)
 
 SHAPE = (28, 28, 1)
 
@@ -145,3 +153,26 @@ def test_a_picture_of_any_proportions_is_centred(shape: tuple[int, ...]) -> None
     image[shape[0] // 2, shape[1] // 3 :] = 255
     assert (1, 28, 28, shape[2]) == prepare(image, (28, 28, shape[2]), center=True).shape
     assert (1, 28, 28, shape[2]) == prepare(255 - image, (28, 28, shape[2]), center=True).shape
+
+
+def test_a_slope_whose_only_ink_is_smoothed_noise_is_no_drawing() -> None:
+    slope = (6 + np.arange(16, dtype=np.uint8) * 16).repeat(4).reshape(8, 8, 1)
+    slope[6, 4:] = 65
+    assert not prepare(slope, (8, 8, 1), center=True).any()
+
+
+def test_a_channel_in_which_the_drawing_is_darker_than_the_paper_has_none_of_it() -> None:
+    image = np.full((20, 20, 3), 120, np.uint8)
+    image[5:15, 8:12] = (250, 120, 40)
+    assert [255, 0, 0] == prepare(image, (28, 28, 3), center=True, invert=False).max((0, 1, 2)).tolist()
+
+
+def test_strokes_are_made_as_much_wider_as_a_tiny_map_wants_in_no_time() -> None:
+    line = np.zeros((9, 9, 1), np.float32)
+    line[4, 4] = 1
+    for wanted in range(2, 30):
+        wide = _thicken(line, wanted)
+        assert (wide.max(), wide.sum()) == (1, (1 + 2 * ((len(wide) - 9) // 2)) ** 2)
+    started = process_time()
+    assert 2000 < len(_thicken(line, 2000.0))
+    assert process_time() - started < 2

@@ -17,7 +17,7 @@ from typing import ClassVar, TypeAlias
 import numpy as np
 
 from cnnspec.backends.numpy.kernels.pool_apart import ApartPass, pays
-from cnnspec.backends.numpy.kernels.pool_passes import AxisPass, Extreme, ExtremePass
+from cnnspec.backends.numpy.kernels.pool_passes import AxisPass, Extreme, ExtremePass, WidePass
 from cnnspec.backends.numpy.kernels.step import KernelStep
 from cnnspec.backends.numpy.kernels.window import WindowGeometry
 from cnnspec.backends.numpy.layout import Array, Shape, along, move, spatial_axes
@@ -181,6 +181,8 @@ class ExtremePool(AxisPool):
 
     def make(self, x: Array, y: Array, window: WindowGeometry) -> ExtremePass:
         training = self.context.training
+        if not training and WidePass.pays(x, window):
+            return WidePass(x, y, window, self.extreme)
         kind = ApartPass if not training and pays(x, window) else ExtremePass
         return kind(self, x, y, window, self.extreme, training)
 

@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple, TypeAlias
+from typing import Final, NamedTuple, TypeAlias
 
 import numpy as np
+from numpy.lib.stride_tricks import as_strided
 
 from cnnspec.backends.numpy.kernels.step import KernelStep
 from cnnspec.backends.numpy.kernels.window import WindowGeometry
 from cnnspec.backends.numpy.layout import Array
+
+MANY: Final = 128
+"""Taps of a window from which a step for each takes longest, where each has few runs."""
+FEW: Final = 16
+VERY_MANY: Final = 200_000
+"""The same where it has many: what each step needs to be known by fills the memory."""
 
 
 class Extreme(NamedTuple):
@@ -45,9 +52,11 @@ class ExtremePass:
 
     def _first_taps(self) -> Array:
         """For each output its first tap on the map: it wins where nothing beats minus infinity."""
-        reaches = [self.window.reached(tap) for tap in range(self.window.kernel)]
-        covered = [[lo <= o < hi for lo, hi in reaches] for o in range(self.window.output)]
-        return np.asarray(np.argmax(covered, axis=1))[:, None]
+        window = self.window
+        starts = np.arange(window.output) * window.stride - window.before
+        taps = np.maximum(-(starts // window.dilation), 0)
+        on_map = (taps < window.kernel) & (starts + taps * window.dilation < window.size)
+        return np.where(on_map, taps, 0)[:, None]
 
     def forward(self) -> None:
         """In training PyTorch's loop, all windows at once: a tap wins when it beats the best, or is NaN."""
@@ -125,6 +134,31 @@ class ExtremePass:
             np.bitwise_and(self.dy[:, place], mask, out=self.pixels[tap] if alone else mask)
             if not alone:
                 np.add(self.sums[tap], mask.view(self.sums[tap].dtype), out=self.sums[tap])
+
+
+class WidePass(ExtremePass):
+    """A few windows of many taps, all of them on the map, for predicting alone: no step a tap.
+
+    The greatest of a million values: 12 s and 800 MB -> 2 ms; of 200x1 in steps of 200: 0.6 ms -> 0.1.
+    """
+
+    def __init__(self, x: Array, y: Array, window: WindowGeometry, extreme: Extreme) -> None:
+        before, column, after = x.strides
+        self.x, self.y, self.extreme = x, y, extreme
+        self.windows = as_strided(
+            x[:, window.inputs_of_first],
+            (len(x), window.output, window.kernel, x.shape[2]),
+            (before, window.stride * column, window.dilation * column, after),
+            writeable=False,
+        )
+
+    @staticmethod
+    def pays(x: Array, window: WindowGeometry) -> bool:
+        few = window.kernel > MANY and len(x) * window.output <= FEW
+        return (few or window.kernel > VERY_MANY) and window.inside
+
+    def forward(self) -> None:
+        self.extreme.choose.reduce(self.windows, axis=2, out=self.y)
 
 
 class SumPass:

@@ -56,8 +56,9 @@ def window_shares(node: Node) -> Array:
     counts: list[Array] = []  # along each axis, how many taps lie on the map or its counted padding
     for window, (before, after) in zip(windows, sides, strict=True):
         starts = np.arange(window.output) * window.stride - window.before
-        places = starts[:, None] + np.arange(window.kernel) * window.dilation
-        counts.append(((places >= -before) & (places < window.size + after)).sum(axis=1))
+        first = np.maximum(-((starts + before) // window.dilation), 0)
+        last = np.minimum((window.size + after - 1 - starts) // window.dilation, window.kernel - 1)
+        counts.append(np.maximum(last - first + 1, 0))
     return _shares(counts)
 
 

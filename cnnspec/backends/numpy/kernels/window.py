@@ -48,7 +48,7 @@ class WindowGeometry:
     @property
     def inside(self) -> bool:
         """Whether no tap ever reads padding."""
-        return all(self.reached(tap) == (0, self.output) for tap in range(self.kernel))
+        return all(self.reached(tap) == (0, self.output) for tap in (0, self.kernel - 1))
 
     @property
     def plain(self) -> bool:
