@@ -10,10 +10,12 @@ from torch import nn
 from benchmarks.rivals import LAYOUTS
 from cnnspec.layers import (
     activation,
+    avgpool,
     conv,
     dense,
     depthwise,
     dropout,
+    flatten,
     globalpool,
     merge,
     norm,
@@ -56,7 +58,7 @@ def module(layer: Any, inputs: Shapes) -> nn.Module:
                 tuple(a.kernel for a in axes), tuple(a.stride for a in axes), sides(axes),
                 ceil_mode=layer.rounding == "ceil",
             )  # fmt: skip
-        case pool.AvgPool():
+        case avgpool.AvgPool():
             axes = layer.axes(inputs)
             return nn.AvgPool2d(tuple(a.kernel for a in axes), tuple(a.stride for a in axes), sides(axes))
         case globalpool.GlobalAvgPool():
@@ -69,7 +71,7 @@ def module(layer: Any, inputs: Shapes) -> nn.Module:
             return nn.Softmax(1)
         case dropout.Dropout(channels=False):
             return nn.Dropout(layer.rate)
-        case reshape.Flatten():
+        case flatten.Flatten():
             return nn.Flatten()
         case reshape.Identity():
             return nn.Identity()

@@ -8,7 +8,7 @@ from cnnspec.diagnostics import LayerError
 from cnnspec.formula import Formula, Symbol, total
 from cnnspec.layers.base import AXES, AXIS_NAMES, Shapes, Slide, Window, axes_of, show, spatial
 from cnnspec.layers.facts import Picture, Storage
-from cnnspec.layers.reshape import Moving
+from cnnspec.layers.flatten import Moving
 from cnnspec.layers.window import Extent, Pixels, alone, need_groups, need_spatial, per_axis, per_side
 
 AMOUNT = "pixels a side: a number, (h, w) or (top, bottom, left, right)"

@@ -3,9 +3,10 @@
 from typing import ClassVar
 
 from cnnspec.formula import Formula, product
+from cnnspec.layers.avgpool import MEAN_COUNTS
 from cnnspec.layers.base import AXES, Everything, Item, Shapes, Window, spatial, spatial_symbols
 from cnnspec.layers.facts import NOTHING, Counts
-from cnnspec.layers.pool import MEAN_COUNTS, Pooling, channels_of
+from cnnspec.layers.pool import Pooling, channels_of
 from cnnspec.layers.window import Axis, need_spatial
 
 

@@ -1,7 +1,9 @@
-"""Pooling over sliding windows; ``globalpool`` takes whole maps, ``other_pools`` what few networks have."""
+"""Pooling over sliding windows, and the greatest value of each.
 
-from math import prod
-from typing import ClassVar, Final, Literal, Self
+``avgpool`` has their mean, ``globalpool`` what takes whole maps, ``other_pools`` what few networks have.
+"""
+
+from typing import ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
@@ -17,7 +19,7 @@ from cnnspec.layers.base import (
     output_symbols,
     spatial,
 )
-from cnnspec.layers.facts import NOTHING, Counts, Effect, Figures, Picture, Storage
+from cnnspec.layers.facts import NOTHING, Counts, Effect, Picture, Storage
 from cnnspec.layers.window import (
     AdaptiveAxis,
     Axis,
@@ -35,25 +37,6 @@ STRIDE = "pixels from one window to the next; the window's own size unless given
 PADDING = "pixels around the map: a number, (h, w), (top, bottom, left, right), same, valid or full"
 SLIDES = ("kernel", "stride", "padding", "rounding", "dilation", "count_padding")
 ROUNDING = "whether a last window that only partly fits is left out or kept"
-
-
-def _averaged(figures: Figures) -> int:
-    """One for each output; of an adaptive pool its window too, whose size is rounded down."""
-    if getattr(figures.layer, "kernel", None) is not None:
-        return prod(figures.output)
-    window = prod(i // o for i, o in zip(spatial(figures.input), spatial(figures.output), strict=True))
-    return (window + 1) * prod(figures.output)
-
-
-def _on_a_picture(figures: Figures) -> int:
-    """Of adaptive pools the input's values; the tool knows them on two spatial axes alone."""
-    is_adaptive = getattr(figures.layer, "kernel", None) is None and len(figures.input) == 3
-    return prod(figures.input) if is_adaptive else 0
-
-
-MEAN_COUNTS: Final[Counts] = {
-    "fvcore": _on_a_picture, "ptflops": 2, "thop": _averaged, "calflops": 1, "torchinfo": 0,
-}  # fmt: skip
 
 
 class Pooling(Layer):
@@ -168,23 +151,6 @@ class MaxPool(Adaptive, Choosing):
 
     def elementwise(self, inputs: Shapes) -> tuple[Item, ...]:
         return (Item("comparisons", self.beside_first(inputs)),)
-
-
-class AvgPool(Adaptive):
-    """The mean of each window."""
-
-    word: ClassVar[str] = "avgpool"
-    counts: ClassVar[Counts] = MEAN_COUNTS
-
-    count_padding: bool = Field(
-        True, description="divide by the whole window, padding included, not by its pixels on the map alone"
-    )
-
-    def elementwise(self, inputs: Shapes) -> tuple[Item, ...]:
-        return (
-            Item("additions", self.beside_first(inputs)),
-            Item("divisions", product(self.outputs(inputs))),
-        )
 
 
 def channels_of(shape: Shape) -> Symbol:

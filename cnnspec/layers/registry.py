@@ -10,9 +10,9 @@ from cnnspec.layers.base import Layer
 
 HOMES: Final[dict[str, str]] = {
     "conv": "conv", "depthwise": "depthwise", "upconv": "upconv", "dense": "dense",
-    "maxpool": "pool", "avgpool": "pool", "minpool": "other_pools", "medianpool": "other_pools",
+    "maxpool": "pool", "avgpool": "avgpool", "minpool": "other_pools", "medianpool": "other_pools",
     "subsample": "other_pools", "globalavgpool": "globalpool", "globalmaxpool": "globalpool",
-    "unpool": "other_pools", "flatten": "reshape", "reshape": "reshape", "identity": "reshape",
+    "unpool": "other_pools", "flatten": "flatten", "reshape": "reshape", "identity": "reshape",
     "pad": "borders", "crop": "borders",
     "upsample": "resample", "shuffle": "borders", "pixelshuffle": "rearrange", "pixelunshuffle": "rearrange",
     "transpose": "rearrange", "slice": "borders", "relu": "activation", "leakyrelu": "curves",

@@ -1,4 +1,4 @@
-"""Layers that only move values: flatten, reshape, identity; ``borders`` has those that add or cut off."""
+"""The same values in any other shape, and identity."""
 
 from math import prod
 from typing import Annotated, ClassVar
@@ -7,28 +7,10 @@ from pydantic import BeforeValidator, Field, PositiveInt
 
 from cnnspec.diagnostics import LayerError
 from cnnspec.formula import Formula
-from cnnspec.layers.base import (
-    Everything,
-    Family,
-    Layer,
-    Shapes,
-    Window,
-    axes_of,
-    show,
-    spatial,
-    values,
-)
-from cnnspec.layers.facts import NOTHING, Counts, Effect, Picture, Storage
+from cnnspec.layers.base import Shapes, axes_of, show, values
+from cnnspec.layers.facts import Picture, Storage
+from cnnspec.layers.flatten import Moving, Rearranged
 from cnnspec.layers.window import alone
-
-AMOUNT = "pixels a side: a number, (h, w) or (top, bottom, left, right)"
-
-
-class Moving(Layer):
-    family: ClassVar[Family] = Family.RESHAPE
-    effect: ClassVar[Effect] = Effect.NONE
-    counts: ClassVar[Counts] = NOTHING
-    example: ClassVar[str] = "input 28x28x6; {word}"
 
 
 class Identity(Moving):
@@ -39,26 +21,7 @@ class Identity(Moving):
     picture: ClassVar[Picture] = Picture.PASSED
 
 
-class _Rearranged(Moving):
-    """The same values in another shape."""
-
-    storage: ClassVar[Storage] = Storage.VIEW
-
-    def window(self, inputs: Shapes, which: int = 0) -> tuple[Window, ...]:
-        return tuple(Everything() for _ in spatial(inputs[0]))
-
-
-class Flatten(_Rearranged):
-    """A map as one vector, channel by channel, each row after row (as PyTorch and ONNX flatten)."""
-
-    word: ClassVar[str] = "flatten"
-    picture: ClassVar[Picture] = Picture.PASSED
-
-    def output(self, inputs: Shapes) -> tuple[Formula, ...]:
-        return (values(inputs[0]),)
-
-
-class Reshape(_Rearranged):
+class Reshape(Rearranged):
     """The same values as another shape, read and filled channel by channel, each row after row."""
 
     word: ClassVar[str] = "reshape"

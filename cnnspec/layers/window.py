@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 from math import gcd, prod
 from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
-from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt
-from pydantic_core import PydanticCustomError
+from pydantic import BeforeValidator, Field, GetCoreSchemaHandler, NonNegativeInt, PositiveInt
+from pydantic_core import CoreSchema, PydanticCustomError
 
 from cnnspec.diagnostics import LayerError
 from cnnspec.formula import Formula, Symbol, ceil, floor, total
@@ -29,18 +29,28 @@ def alone(value: Any) -> Any:
     return value
 
 
+class Shared:
+    """Makes the rules of a type once for all options of it."""
+
+    rules: CoreSchema | None = None
+
+    def __get_pydantic_core_schema__(self, source: Any, handler: GetCoreSchemaHandler) -> CoreSchema:
+        self.rules = self.rules or handler(source)
+        return self.rules
+
+
 Extent: TypeAlias = Annotated[
-    tuple[PositiveInt, ...], BeforeValidator(alone), Field(min_length=1, max_length=3)
+    tuple[PositiveInt, ...], BeforeValidator(alone), Field(min_length=1, max_length=3), Shared()
 ]
 """One positive number for all axes, or one an axis."""
 
 Pixels: TypeAlias = Annotated[
-    tuple[NonNegativeInt, ...], BeforeValidator(alone), Field(min_length=1, max_length=6)
+    tuple[NonNegativeInt, ...], BeforeValidator(alone), Field(min_length=1, max_length=6), Shared()
 ]
 """Pixels a side: for all sides, an axis, or a side (top, bottom, left, right)."""
 
 Extra: TypeAlias = Annotated[
-    tuple[NonNegativeInt, ...], BeforeValidator(alone), Field(min_length=1, max_length=3)
+    tuple[NonNegativeInt, ...], BeforeValidator(alone), Field(min_length=1, max_length=3), Shared()
 ]
 """One number that may be 0 for all axes, or one an axis."""
 

@@ -6,9 +6,10 @@ import pytest
 from cases.registry import CASES, Case
 
 from cnnspec.diagnostics import LayerError
+from cnnspec.layers.avgpool import AvgPool
 from cnnspec.layers.base import Shape, Shapes
 from cnnspec.layers.other_pools import Unpool
-from cnnspec.layers.pool import AvgPool, MaxPool
+from cnnspec.layers.pool import MaxPool
 from cnnspec.layers.registry import LAYERS
 
 

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from itertools import product
+from typing import Any
 
 import pytest
+from pydantic import TypeAdapter
 
 from cnnspec.diagnostics import LayerError
 from cnnspec.layers.conv import Conv
 from cnnspec.layers.pool import MaxPool
 from cnnspec.layers.upconv import SpreadAxis, UpConv
-from cnnspec.layers.window import Axis
+from cnnspec.layers.window import Axis, Extent, Extra, Pixels
 
 COMBINATIONS = [
     (Axis("h", size, kernel, stride, before, after, dilation, round_up=up))
@@ -137,3 +139,9 @@ def test_vast_windows_are_judged_at_once() -> None:
     assert MaxPool(kernel=2, stride=1, dilation=2, padding=1).shape(((vast, 1),)) == (vast, 1)
     assert not Axis("h", 2 * vast, vast, 1, 5, 5, dilation=2).blind
     assert not Axis("h", 1, vast, 3, 3 * vast - 3, 3 * vast - 3, dilation=3).blind
+
+
+@pytest.mark.parametrize("sizes", [Extent, Pixels, Extra])
+def test_the_rules_of_sizes_are_made_once(sizes: Any) -> None:
+    assert TypeAdapter(sizes).core_schema is TypeAdapter(sizes).core_schema
+    assert TypeAdapter(Extent).core_schema != TypeAdapter(Extra).core_schema
