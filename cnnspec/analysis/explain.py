@@ -159,17 +159,12 @@ def _training(analysis: Analysis, row: Row) -> Iterator[LawStep]:
     between = analysis.memory.intermediate_bytes(node)
     if between:
         yield LawStep("made on the way, values", node.layer.intermediate(node.input_shapes))
-    kept = analysis.batch * analysis.memory.saved_bytes(node)
     states = OPTIMIZER_STATES[training.optimizer]
-    terms: list[Formula] = [Symbol("output", kept)] if kept else []
-    if places := analysis.memory.remembered_bytes(node):
-        terms.append(Symbol("places", places))
-    if between:
-        terms.append(Symbol("made on the way", between))
+    terms: list[Formula] = [Symbol(what, size) for what, size in analysis.memory.kept(node).items()]
     if row.trainable:
         each = 1 + Symbol("u", states, f"values that {training.optimizer} keeps for a parameter")
         terms.append(Symbol("b", FLOAT_BYTES, "bytes of a value") * Symbol("params", row.trainable) * each)
-    note = "the output kept for the backward pass, a gradient and the optimizer's state for each parameter"
+    note = "what the backward pass reads, a gradient and the optimizer's state for each parameter"
     yield LawStep("kept in training, bytes", total(terms), note if row.trainable else "")
 
 

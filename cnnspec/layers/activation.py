@@ -7,7 +7,7 @@ from pydantic import Field
 
 from cnnspec.formula import Formula, product
 from cnnspec.layers.base import Family, Item, Layer, Shapes, axes_of, times
-from cnnspec.layers.facts import NOTHING, Count, Counts, Effect, Figures, Picture, Storage
+from cnnspec.layers.facts import NOTHING, Count, Counts, Effect, Figures, Keeps, Picture, Storage
 
 
 class Activation(Layer):
@@ -15,6 +15,7 @@ class Activation(Layer):
 
     family: ClassVar[Family] = Family.ACTIVATION
     storage: ClassVar[Storage] = Storage.IN_PLACE
+    keeps: ClassVar[Keeps] = Keeps.INPUT
     effect: ClassVar[Effect] = Effect.BENDS
     picture: ClassVar[Picture] = Picture.STRIP
     example: ClassVar[str] = "input 28x28x6; {word}"
@@ -45,6 +46,7 @@ class Relu(Activation):
     """max(x, 0), or min(max(x, 0), max) with a ceiling: ``relu max=6`` is MobileNet's. Nair, Hinton 2010."""
 
     word: ClassVar[str] = "relu"
+    keeps: ClassVar[Keeps] = Keeps.OUTPUT
     counts: ClassVar[Counts] = NOTHING | {"ptflops": _plain_relu(1, 2), "calflops": _plain_relu(0, 1)}
 
     max: float | None = Field(None, gt=0, description="values above this are cut to it; none unless given")
@@ -60,6 +62,7 @@ class Softmax(Activation):
     """
 
     word: ClassVar[str] = "softmax"
+    keeps: ClassVar[Keeps] = Keeps.OUTPUT
     effect: ClassVar[Effect] = Effect.SHARES
     counts: ClassVar[Counts] = NOTHING | {"ptflops": 1, "thop": _softmax_steps, "calflops": 1}
     example: ClassVar[str] = "input 10; softmax"

@@ -6,7 +6,7 @@ from pydantic import Field, model_validator
 
 from cnnspec.formula import Formula, Number, Symbol, product
 from cnnspec.layers.base import Family, Item, Layer, Shapes, Weight, Weighted, axes_of, times
-from cnnspec.layers.facts import NOTHING, Counts, Effect, Figures, Picture, Storage
+from cnnspec.layers.facts import NOTHING, Counts, Effect, Figures, Keeps, Picture, Storage
 
 
 class _EachValue(Layer):
@@ -14,6 +14,7 @@ class _EachValue(Layer):
 
     family: ClassVar[Family] = Family.ARITHMETIC
     storage: ClassVar[Storage] = Storage.IN_PLACE
+    keeps: ClassVar[Keeps] = Keeps.INPUT
     effect: ClassVar[Effect] = Effect.BENDS
     picture: ClassVar[Picture] = Picture.STRIP
     counts: ClassVar[Counts] = NOTHING
@@ -88,6 +89,7 @@ class Factor(Weighted):
     word: ClassVar[str] = "scale"
     family: ClassVar[Family] = Family.ARITHMETIC
     storage: ClassVar[Storage] = Storage.IN_PLACE
+    keeps: ClassVar[Keeps] = Keeps.INPUT
     effect: ClassVar[Effect] = Effect.NONE
     picture: ClassVar[Picture] = Picture.STRIP
     counts: ClassVar[Counts] = NOTHING | {"torchinfo": _trained}
@@ -142,6 +144,7 @@ class Mean(_OfChannels):
     """The mean of the channels at each place: a map of one channel (CBAM, Woo et al. 2018)."""
 
     word: ClassVar[str] = "mean"
+    keeps: ClassVar[Keeps] = Keeps.NOTHING
 
     def elementwise(self, inputs: Shapes) -> tuple[Item, ...]:
         return Item("additions", self.joined(inputs)), Item("divisions", product(self.output(inputs)))
@@ -151,6 +154,7 @@ class Max(_OfChannels):
     """The greatest of the channels at each place: a map of one channel. Several greatest: the first."""
 
     word: ClassVar[str] = "max"
+    keeps: ClassVar[Keeps] = Keeps.BOTH
 
     def elementwise(self, inputs: Shapes) -> tuple[Item, ...]:
         return (Item("comparisons", self.joined(inputs)),)
@@ -165,6 +169,7 @@ class L2Norm(Layer):
     word: ClassVar[str] = "l2norm"
     family: ClassVar[Family] = Family.NORM
     storage: ClassVar[Storage] = Storage.OWN
+    keeps: ClassVar[Keeps] = Keeps.OUTPUT
     effect: ClassVar[Effect] = Effect.NONE
     picture: ClassVar[Picture] = Picture.STRIP
     counts: ClassVar[Counts] = NOTHING

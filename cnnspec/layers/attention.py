@@ -26,7 +26,7 @@ from cnnspec.layers.base import (
     spatial_symbols,
     values,
 )
-from cnnspec.layers.facts import NOTHING, Counts, Effect, Figures, Picture, Storage
+from cnnspec.layers.facts import NOTHING, Counts, Effect, Figures, Keeps, Picture, Storage
 from cnnspec.layers.window import need_groups, need_spatial
 from cnnspec.layers.writing import Unit
 
@@ -61,6 +61,7 @@ class Attention(_OverPositions):
 
     word: ClassVar[str] = "attention"
     storage: ClassVar[Storage] = Storage.OWN
+    keeps: ClassVar[Keeps] = Keeps.INPUT
     picture: ClassVar[Picture] = Picture.BOX
     counts: ClassVar[Counts] = {
         "fvcore": None, "ptflops": _ptflops, "thop": 0, "calflops": None, "torchinfo": 0,
@@ -182,6 +183,7 @@ class Positions(_OverPositions):
 
     word: ClassVar[str] = "positions"
     storage: ClassVar[Storage] = Storage.IN_PLACE
+    keeps: ClassVar[Keeps] = Keeps.NOTHING
     picture: ClassVar[Picture] = Picture.STRIP
     counts: ClassVar[Counts] = NOTHING
     example: ClassVar[str] = "input 14x14x64; {word}"
@@ -203,6 +205,7 @@ class ClassToken(_OverPositions):
 
     word: ClassVar[str] = "token"
     storage: ClassVar[Storage] = Storage.OWN
+    keeps: ClassVar[Keeps] = Keeps.NOTHING
     picture: ClassVar[Picture] = Picture.SLAB
     counts: ClassVar[Counts] = NOTHING
     example: ClassVar[str] = "input 14x14x64; {word}"

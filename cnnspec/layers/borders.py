@@ -7,7 +7,7 @@ from pydantic import BeforeValidator, Field, NonNegativeInt, PositiveInt, model_
 from cnnspec.diagnostics import LayerError
 from cnnspec.formula import Formula, Symbol, total
 from cnnspec.layers.base import AXES, AXIS_NAMES, Shapes, Slide, Window, axes_of, show, spatial
-from cnnspec.layers.facts import Picture, Storage
+from cnnspec.layers.facts import Keeps, Picture, Storage
 from cnnspec.layers.flatten import Moving
 from cnnspec.layers.window import Extent, Pixels, alone, need_groups, need_spatial, per_axis, per_side
 
@@ -18,6 +18,7 @@ class _Ends(Moving):
     """Pixels added to a map, or taken away, at both ends of each axis."""
 
     storage: ClassVar[Storage] = Storage.OWN
+    keeps: ClassVar[Keeps] = Keeps.NOTHING
     picture: ClassVar[Picture] = Picture.SLAB
     positional: ClassVar[tuple[str, ...]] = ("amount",)
 
@@ -120,6 +121,7 @@ class Slice(Moving):
 
     word: ClassVar[str] = "slice"
     storage: ClassVar[Storage] = Storage.OWN
+    keeps: ClassVar[Keeps] = Keeps.NOTHING
     picture: ClassVar[Picture] = Picture.BOX
     example: ClassVar[str] = "input 28x28x64; slice 0 32"
     positional: ClassVar[tuple[str, ...]] = ("start", "stop")
@@ -155,6 +157,7 @@ class Shuffle(Moving):
 
     word: ClassVar[str] = "shuffle"
     storage: ClassVar[Storage] = Storage.OWN
+    keeps: ClassVar[Keeps] = Keeps.NOTHING
     picture: ClassVar[Picture] = Picture.BOX
     example: ClassVar[str] = "input 28x28x12; shuffle 3"
     positional: ClassVar[tuple[str, ...]] = ("groups",)

@@ -7,13 +7,14 @@ from pydantic import Field, model_validator
 from cnnspec.formula import Symbol
 from cnnspec.layers.activation import Activation
 from cnnspec.layers.base import Shapes, Weight, Weighted
-from cnnspec.layers.facts import NOTHING, Counts, params
+from cnnspec.layers.facts import NOTHING, Counts, Keeps, params
 
 
 class Sigmoid(Activation):
     """1/(1 + exp(−x)): any number to one between 0 and 1."""
 
     word: ClassVar[str] = "sigmoid"
+    keeps: ClassVar[Keeps] = Keeps.OUTPUT
     counts: ClassVar[Counts] = NOTHING
     each: ClassVar[dict[str, int]] = {"exponentials": 1, "additions": 1, "divisions": 1}
 
@@ -22,6 +23,7 @@ class Tanh(Activation):
     """The hyperbolic tangent: any number to one between −1 and 1."""
 
     word: ClassVar[str] = "tanh"
+    keeps: ClassVar[Keeps] = Keeps.OUTPUT
     counts: ClassVar[Counts] = NOTHING
     each: ClassVar[dict[str, int]] = {"hyperbolic tangents": 1}
 

@@ -5,7 +5,7 @@ from typing import ClassVar, Literal, TypeAlias
 from pydantic import Field
 
 from cnnspec.layers.base import Family, Layer
-from cnnspec.layers.facts import NOTHING, Counts, Effect, Picture, Storage
+from cnnspec.layers.facts import NOTHING, Counts, Effect, Keeps, Picture, Storage
 
 Part: TypeAlias = Literal["value", "channel", "sample"]
 
@@ -15,6 +15,7 @@ class _LeftOut(Layer):
 
     family: ClassVar[Family] = Family.DROPOUT
     storage: ClassVar[Storage] = Storage.VIEW_IN_USE
+    keeps: ClassVar[Keeps] = Keeps.DRAWN
     effect: ClassVar[Effect] = Effect.NONE
     picture: ClassVar[Picture] = Picture.STRIP
     counts: ClassVar[Counts] = NOTHING

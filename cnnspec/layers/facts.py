@@ -28,6 +28,28 @@ class Storage(StrEnum):
         return self is Storage.VIEW or self is Storage.VIEW_IN_USE
 
 
+class Keeps(StrEnum):
+    """What the backward pass of a layer reads of the forward pass, its weights apart."""
+
+    NOTHING = "nothing"
+    INPUT = "input"
+    OUTPUT = "output"
+    """Its gradient follows from its output, so that may lie over the input."""
+    BOTH = "input and output"
+    PLACES = "places"
+    """Which value of each window won."""
+    DRAWN = "drawn"
+    """What was drawn for each value."""
+
+    @property
+    def of_input(self) -> bool:
+        return self is Keeps.INPUT or self is Keeps.BOTH
+
+    @property
+    def of_output(self) -> bool:
+        return self is Keeps.OUTPUT or self is Keeps.BOTH
+
+
 class Effect(StrEnum):
     """What a layer does to its values that makes its neighbours useless or harmful."""
 
@@ -98,6 +120,7 @@ class Facts:
     __slots__ = ()
 
     storage: ClassVar[Storage] = Storage.OWN
+    keeps: ClassVar[Keeps] = Keeps.BOTH
     effect: ClassVar[Effect] = Effect.NONE
     picture: ClassVar[Picture] = Picture.BOX
     sign: ClassVar[str] = ""

@@ -4,7 +4,7 @@ from typing import ClassVar
 
 from cnnspec.formula import Formula
 from cnnspec.layers.base import Everything, Family, Layer, Shapes, Window, spatial, values
-from cnnspec.layers.facts import NOTHING, Counts, Effect, Picture, Storage
+from cnnspec.layers.facts import NOTHING, Counts, Effect, Keeps, Picture, Storage
 
 
 class Moving(Layer):
@@ -18,6 +18,7 @@ class Rearranged(Moving):
     """The same values in another shape."""
 
     storage: ClassVar[Storage] = Storage.VIEW
+    keeps: ClassVar[Keeps] = Keeps.NOTHING
 
     def window(self, inputs: Shapes, which: int = 0) -> tuple[Window, ...]:
         return tuple(Everything() for _ in spatial(inputs[0]))

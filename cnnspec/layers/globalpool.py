@@ -5,7 +5,7 @@ from typing import ClassVar
 from cnnspec.formula import Formula, product
 from cnnspec.layers.avgpool import MEAN_COUNTS
 from cnnspec.layers.base import AXES, Everything, Item, Shapes, Window, spatial, spatial_symbols
-from cnnspec.layers.facts import NOTHING, Counts
+from cnnspec.layers.facts import NOTHING, Counts, Keeps
 from cnnspec.layers.pool import Pooling, channels_of
 from cnnspec.layers.window import Axis, need_spatial
 
@@ -47,6 +47,7 @@ class GlobalMaxPool(_GlobalPool):
     """The greatest value of each channel over its whole map, 1x1xC."""
 
     word: ClassVar[str] = "globalmaxpool"
+    keeps: ClassVar[Keeps] = Keeps.PLACES
     counts: ClassVar[Counts] = NOTHING | {"ptflops": 2, "calflops": 1}
 
     def elementwise(self, inputs: Shapes) -> tuple[Item, ...]:

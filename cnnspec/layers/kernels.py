@@ -11,7 +11,7 @@ from pydantic import Field, field_validator
 
 from cnnspec.diagnostics import LayerError, nearest
 from cnnspec.layers.base import Initial, Shape, Weight, Weighted
-from cnnspec.layers.facts import Effect, Picture, Storage
+from cnnspec.layers.facts import Effect, Keeps, Picture, Storage
 from cnnspec.layers.writing import Unit
 
 Rows: TypeAlias = tuple[tuple[float, ...], ...]
@@ -128,6 +128,7 @@ class Kernelled(Weighted):
     """A layer whose weights begin at random, or as they stand in the spec."""
 
     storage: ClassVar[Storage] = Storage.OWN
+    keeps: ClassVar[Keeps] = Keeps.INPUT
     effect: ClassVar[Effect] = Effect.NONE
     picture: ClassVar[Picture] = Picture.BOX
 

@@ -21,7 +21,7 @@ from cnnspec.layers.base import (
     spatial,
     times,
 )
-from cnnspec.layers.facts import NOTHING, Counts, Effect, Picture, Storage
+from cnnspec.layers.facts import NOTHING, Counts, Effect, Keeps, Picture, Storage
 
 LARGEST_STRIDE: Final = 4
 """Strides beyond it are not advised: what is so much smaller was made so on purpose."""
@@ -72,6 +72,7 @@ class Add(_Broadcast):
     """
 
     word: ClassVar[str] = "add"
+    keeps: ClassVar[Keeps] = Keeps.NOTHING
     sign: ClassVar[str] = "+"
     example: ClassVar[str] = "input 28x28x64; add { | conv 64 3x3 padding=1 | }"
     counted: ClassVar[str] = "additions"
@@ -84,6 +85,7 @@ class Multiply(_Broadcast):
     """
 
     word: ClassVar[str] = "multiply"
+    keeps: ClassVar[Keeps] = Keeps.INPUT
     sign: ClassVar[str] = "×"
     example: ClassVar[str] = "input 28x28x64; multiply { | | globalavgpool -> sigmoid }"
     counted: ClassVar[str] = "multiplications"
@@ -96,6 +98,7 @@ class Subtract(_Broadcast):
     """
 
     word: ClassVar[str] = "subtract"
+    keeps: ClassVar[Keeps] = Keeps.NOTHING
     sign: ClassVar[str] = "−"
     example: ClassVar[str] = "input 28x28x64; subtract { | | mean }"
     counted: ClassVar[str] = "additions"
@@ -105,6 +108,7 @@ class Divide(_Broadcast):
     """The first input divided by the others, value by value. Shapes meet as those of add."""
 
     word: ClassVar[str] = "divide"
+    keeps: ClassVar[Keeps] = Keeps.BOTH
     sign: ClassVar[str] = "÷"
     example: ClassVar[str] = "input 28x28x64; exp; divide { | | mean }"
     counted: ClassVar[str] = "divisions"
@@ -117,6 +121,7 @@ class Maximum(_Broadcast):
     """
 
     word: ClassVar[str] = "maximum"
+    keeps: ClassVar[Keeps] = Keeps.BOTH
     sign: ClassVar[str] = "max"
     example: ClassVar[str] = "input 28x28x64; maximum { | conv 8 1x1 | conv 8 1x1 }"
     counted: ClassVar[str] = "comparisons"
@@ -129,6 +134,7 @@ class Minimum(_Broadcast):
     """
 
     word: ClassVar[str] = "minimum"
+    keeps: ClassVar[Keeps] = Keeps.BOTH
     sign: ClassVar[str] = "min"
     example: ClassVar[str] = "input 28x28x64; minimum { | conv 8 1x1 | conv 8 1x1 }"
     counted: ClassVar[str] = "comparisons"
@@ -139,6 +145,7 @@ class Concat(_Merge):
 
     word: ClassVar[str] = "concat"
     storage: ClassVar[Storage] = Storage.OWN
+    keeps: ClassVar[Keeps] = Keeps.NOTHING
     picture: ClassVar[Picture] = Picture.STACK
     example: ClassVar[str] = "input 28x28x64; concat { | conv 32 1x1 | conv 16 1x1 }"
 

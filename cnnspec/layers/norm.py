@@ -24,7 +24,7 @@ from cnnspec.layers.base import (
     times,
     values,
 )
-from cnnspec.layers.facts import NOTHING, Count, Counts, Effect, Figures, Picture, Storage, params
+from cnnspec.layers.facts import NOTHING, Count, Counts, Effect, Figures, Keeps, Picture, Storage, params
 from cnnspec.layers.window import need_groups, need_spatial
 
 
@@ -38,6 +38,7 @@ class _Affine(Weighted):
 
     family: ClassVar[Family] = Family.NORM
     storage: ClassVar[Storage] = Storage.IN_PLACE
+    keeps: ClassVar[Keeps] = Keeps.INPUT
     picture: ClassVar[Picture] = Picture.STRIP
     example: ClassVar[str] = "input 28x28x6; {word}"
 
@@ -270,6 +271,7 @@ class Lrn(Layer):
     word: ClassVar[str] = "lrn"
     family: ClassVar[Family] = Family.NORM
     storage: ClassVar[Storage] = Storage.OWN
+    keeps: ClassVar[Keeps] = Keeps.BOTH
     effect: ClassVar[Effect] = Effect.NONE
     picture: ClassVar[Picture] = Picture.STRIP
     counts: ClassVar[Counts] = NOTHING | {"ptflops": _lrn_steps, "calflops": _lrn_steps}

@@ -18,7 +18,7 @@ from cnnspec.layers.base import (
     show,
     spatial_symbols,
 )
-from cnnspec.layers.facts import NOTHING, UNKNOWN, Counts, Picture
+from cnnspec.layers.facts import NOTHING, UNKNOWN, Counts, Keeps, Picture
 from cnnspec.layers.pool import Choosing, MaxPool, Pool, Pooling, channels_of
 from cnnspec.layers.window import Axis, Extent, Padding, axes
 from cnnspec.layers.writing import Unit
@@ -55,6 +55,7 @@ class Subsample(Weighted, Pool):
     """
 
     word: ClassVar[str] = "subsample"
+    keeps: ClassVar[Keeps] = Keeps.INPUT
     counts: ClassVar[Counts] = UNKNOWN
 
     def arrays(self, inputs: Shapes) -> tuple[Weight, ...]:

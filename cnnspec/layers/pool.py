@@ -19,7 +19,7 @@ from cnnspec.layers.base import (
     output_symbols,
     spatial,
 )
-from cnnspec.layers.facts import NOTHING, Counts, Effect, Picture, Storage
+from cnnspec.layers.facts import NOTHING, Counts, Effect, Keeps, Picture, Storage
 from cnnspec.layers.window import (
     AdaptiveAxis,
     Axis,
@@ -44,6 +44,7 @@ class Pooling(Layer):
 
     family: ClassVar[Family] = Family.POOL
     storage: ClassVar[Storage] = Storage.OWN
+    keeps: ClassVar[Keeps] = Keeps.NOTHING
     effect: ClassVar[Effect] = Effect.NONE
     picture: ClassVar[Picture] = Picture.BOX
 
@@ -83,6 +84,7 @@ class Pool(Sliding, Pooling):
 class Choosing(Pool):
     """A pool that picks a value by comparing; padding is never picked."""
 
+    keeps: ClassVar[Keeps] = Keeps.PLACES
     dilation: Extent = Field((1,), description="pixels from one tap of the window to the next")
 
     def elementwise(self, inputs: Shapes) -> tuple[Item, ...]:

@@ -21,13 +21,14 @@ from cnnspec.layers.base import (
     show,
     spatial,
 )
-from cnnspec.layers.facts import NOTHING, Counts, Effect, Picture, Storage
+from cnnspec.layers.facts import NOTHING, Counts, Effect, Keeps, Picture, Storage
 from cnnspec.layers.window import need_spatial
 
 
 class _Moved(Layer):
     family: ClassVar[Family] = Family.RESHAPE
     storage: ClassVar[Storage] = Storage.OWN
+    keeps: ClassVar[Keeps] = Keeps.NOTHING
     effect: ClassVar[Effect] = Effect.NONE
     picture: ClassVar[Picture] = Picture.SLAB
     counts: ClassVar[Counts] = NOTHING

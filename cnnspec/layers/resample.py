@@ -22,7 +22,7 @@ from cnnspec.layers.base import (
     output_symbols,
     spatial,
 )
-from cnnspec.layers.facts import Counts, Effect, Figures, Picture, Storage
+from cnnspec.layers.facts import Counts, Effect, Figures, Keeps, Picture, Storage
 from cnnspec.layers.window import Extent, need_spatial, per_axis
 from cnnspec.records import record
 
@@ -89,6 +89,7 @@ class Upsample(Layer):
     word: ClassVar[str] = "upsample"
     family: ClassVar[Family] = Family.RESAMPLE
     storage: ClassVar[Storage] = Storage.OWN
+    keeps: ClassVar[Keeps] = Keeps.NOTHING
     effect: ClassVar[Effect] = Effect.NONE
     picture: ClassVar[Picture] = Picture.SLAB
     counts: ClassVar[Counts] = {

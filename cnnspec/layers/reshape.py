@@ -8,7 +8,7 @@ from pydantic import BeforeValidator, Field, PositiveInt
 from cnnspec.diagnostics import LayerError
 from cnnspec.formula import Formula
 from cnnspec.layers.base import Shapes, axes_of, show, values
-from cnnspec.layers.facts import Picture, Storage
+from cnnspec.layers.facts import Keeps, Picture, Storage
 from cnnspec.layers.flatten import Moving, Rearranged
 from cnnspec.layers.window import alone
 
@@ -18,6 +18,7 @@ class Identity(Moving):
 
     word: ClassVar[str] = "identity"
     storage: ClassVar[Storage] = Storage.VIEW
+    keeps: ClassVar[Keeps] = Keeps.NOTHING
     picture: ClassVar[Picture] = Picture.PASSED
 
 

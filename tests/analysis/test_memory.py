@@ -186,7 +186,8 @@ def test_a_place_is_as_small_as_its_window_allows(window: str, size: int) -> Non
 
 def test_training_keeps_places_and_gives_a_pool_no_gradient_for_them() -> None:
     with_places = memory(UNPOOLED, batch=3).training("sgd")
-    values = 64 * 4 + 16 * 4 + 16 * 16 + 16 * 4 + 64 * 4
+    the_input, pooled, wide, result = 64 * 4, 16 * 4, 16 * 16, 64 * 4
+    values = the_input + pooled + wide + 2 * result  # the loss keeps a value for each of the result
     assert 3 * (4 * values + 4 * 16) == with_places.saved_activation_bytes
     unpooled, below = 64 * 4, 16 * 4
     assert 3 * 4 * (unpooled + below) == with_places.activation_gradient_bytes
@@ -214,10 +215,35 @@ def test_the_optimizers_state_is_so_many_values_a_parameter(optimizer: str, stat
     assert 4 * 61_706 * states == found.optimizer_state_bytes
 
 
-def test_training_keeps_every_output_but_views_and_the_input() -> None:
-    conv, pool, conv2, pool2 = 28 * 28 * 6, 14 * 14 * 6, 10 * 10 * 16, 5 * 5 * 16
-    values = 28 * 28 + 2 * conv + pool + 2 * conv2 + pool2 + 2 * 120 + 2 * 84 + 2 * 10
-    assert 4 * values == memory(LENET).training("sgd").saved_activation_bytes
+def test_training_keeps_what_the_backward_pass_reads() -> None:
+    """ReLU's and softmax's output in the place of what they read, and which value a pool chose, in a byte."""
+    relu, pool, relu2, pool2 = 28 * 28 * 6, 14 * 14 * 6, 10 * 10 * 16, 5 * 5 * 16
+    values = 28 * 28 + relu + pool + relu2 + pool2 + 120 + 84 + 10
+    loss = 10
+    found = memory(LENET).training("sgd").saved_activation_bytes
+    assert 4 * (values + loss) + pool + pool2 == found
+
+
+@pytest.mark.parametrize(
+    "body, values",
+    [
+        ("conv 4 1x1 -> batchnorm -> relu -> conv 4 1x1", 1 + 4 + 4 + 4),
+        ("conv 4 1x1 -> gelu -> conv 4 1x1", 1 + 4 + 4 + 4),
+        ("a: conv 4 1x1 -> conv 4 1x1 -> add a -> conv 4 1x1", 1 + 4 + 4 + 4),
+        ("a: conv 4 1x1 -> conv 4 1x1 -> multiply a -> conv 4 1x1", 1 + 4 + 4 + 4 + 4),
+        ("conv 4 1x1 -> dropout 0.5 -> conv 4 1x1", 1 + 4 + 4 + 4),
+        ("conv 4 1x1 -> avgpool 1x1 -> conv 4 1x1", 1 + 4 + 4),
+    ],
+)
+def test_a_map_is_kept_where_it_is_read_back(body: str, values: int) -> None:
+    """And the result's values twice: the loss has one for each."""
+    found = memory(f"input 5x5x1; {body}").training("sgd").saved_activation_bytes
+    assert 4 * 25 * (values + 4) == found
+
+
+def test_what_depends_on_no_trained_weight_has_no_gradient() -> None:
+    found = memory("input 8x8x1; conv 16 3x3 frozen=yes -> relu -> flatten -> dense 3").training("sgd")
+    assert 4 * 3 == found.activation_gradient_bytes
 
 
 def test_gradients_of_activations_peak_at_the_largest_pair() -> None:

@@ -131,21 +131,21 @@ def test_what_the_backward_pass_has_read_makes_room_for_gradients() -> None:
     assert at_the_end <= memory.map_bytes <= 1.01 * at_the_end
 
 
-BEYOND = {"three_convs", "two_filters", "dcgan_generator"}
-"""Nobody says how these are trained: of two the output and its targets are most of what there is, the third's
-transposed convolution makes the values of all taps at once."""
+BEYOND = {
+    "two_filters": 2.0, "xs_and_os": 1.4,  # less than 0.3 MB in all
+    "espcn": 1.45, "three_convs": 1.3,  # the tiles of one column are as much as a map, and the maps are few
+    "dcgan_generator": 1.5,  # a transposed convolution makes the values of all taps at once
+    "unet": 1.3, "wavenet": 1.2,  # weights transformed for the products; a few samples of large targets
+}  # fmt: skip
+"""What the room that kernels compute in brings these to, which is little for the others."""
 LARGE = {name for name in example_names() if "train {" not in example_text(name)}
 
 
 @pytest.mark.parametrize(
     "name",
-    [
-        pytest.param(name, marks=[pytest.mark.slow] if name in LARGE else [])
-        for name in example_names()
-        if name not in BEYOND
-    ],
+    [pytest.param(name, marks=[pytest.mark.slow] if name in LARGE else []) for name in example_names()],
 )
-def test_a_training_step_takes_no_more_than_the_analysis_says(name: str) -> None:
+def test_a_training_step_takes_what_the_analysis_says(name: str) -> None:
     """At the batch of its recipe, or at a smaller one where that is more than a machine may have."""
     network = cnnspec.load(example_path(name))
     recipe = network.training_recipe
@@ -154,7 +154,7 @@ def test_a_training_step_takes_no_more_than_the_analysis_says(name: str) -> None
     said = Memory(network, batch).training()
     memory = NumpyEngine(network, initial="zeros").compile(batch, True, loss=recipe.loss.kind).memory
     needed = memory.nbytes + said.weight_gradient_bytes + said.optimizer_state_bytes
-    assert needed <= 1.15 * said.total
+    assert 0.8 <= needed / said.total <= BEYOND.get(name, 1.15)
 
 
 @pytest.mark.parametrize(

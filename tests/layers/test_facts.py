@@ -67,7 +67,7 @@ class Heir(GroupNorm):
 
 
 def test_a_layer_that_decides_nothing_is_found_out() -> None:
-    assert undecided(Forgetful) == ["storage", "effect", "picture", "counts", "example"]
+    assert undecided(Forgetful) == ["storage", "keeps", "effect", "picture", "counts", "example"]
 
 
 def test_a_new_word_does_not_inherit_the_decisions_of_another() -> None:

@@ -10,9 +10,15 @@ import numpy as np
 from cnnspec.backends.numpy.kernels.step import KernelStep
 from cnnspec.backends.numpy.layout import Array, planes
 
+BLOCK = 1 << 14
+"""Values whose slope is computed at a time: it stays in the cache."""
+
 
 class OutputActivation(KernelStep):
-    """A function of each value whose derivative follows from its output; ``slope`` is room for that."""
+    """A function of each value whose derivative follows from its output.
+
+    ``blocks`` are some rows each of the output and of its gradient, and room for the slope.
+    """
 
     overwrites = True
     reads_input = False
@@ -23,7 +29,11 @@ class OutputActivation(KernelStep):
         self.several = self.pieces(self.x, self.y)
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
-        self.dy, self.slope = dy, self.scratch(dy.shape)
+        high = max(1, BLOCK // max(1, dy[:1].size))
+        slope = self.scratch((min(high, len(dy)), *dy.shape[1:]))
+        starts = range(0, len(dy), high)
+        several = [(self.y[row : row + high], dy[row : row + high]) for row in starts]
+        self.blocks = [(y, part, slope[: len(part)]) for y, part in several]
         return (self.gradient_like(dy),)
 
 
@@ -81,9 +91,10 @@ class SigmoidStep(OutputActivation):
         logistic(self.x, self.y)
 
     def backward(self) -> None:
-        np.subtract(1, self.y, out=self.slope)
-        np.multiply(self.slope, self.y, out=self.slope)
-        np.multiply(self.dy, self.slope, out=self.dy)
+        for y, dy, slope in self.blocks:
+            np.subtract(1, y, out=slope)
+            np.multiply(slope, y, out=slope)
+            np.multiply(dy, slope, out=dy)
 
 
 def logistic(x: Array, out: Array) -> None:
@@ -101,9 +112,10 @@ class TanhStep(OutputActivation):
         np.tanh(self.x, out=self.y)
 
     def backward(self) -> None:
-        np.multiply(self.y, self.y, out=self.slope)
-        np.subtract(1, self.slope, out=self.slope)
-        np.multiply(self.dy, self.slope, out=self.dy)
+        for y, dy, slope in self.blocks:
+            np.multiply(y, y, out=slope)
+            np.subtract(1, slope, out=slope)
+            np.multiply(dy, slope, out=dy)
 
 
 class SoftmaxStep(OutputActivation):
