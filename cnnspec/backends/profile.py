@@ -15,6 +15,8 @@ class StepTime:
     forward: float
     backward: float
     multiplies: int
+    within: tuple[str, ...] = ()
+    """Layers that run in its pass, as batch norm and ReLU behind it in a prediction: their time is in its."""
 
     @property
     def gflops(self) -> float:

@@ -119,6 +119,8 @@ def _totals(found: Profile) -> list[str]:
         f"{speed} GFLOP/s that a large matrix product reaches here",
         f"memory: weights {in_bytes(found.weight_bytes)}, maps {maps}, scratch of the kernels {scratch}",
     ]
+    if any(row.within for row in found.rows):
+        told.append("batch norm and ReLU without a row run in the pass of the layer before them")
     fast = [row for row in found.rows if row.gflops > found.peak]
     if any("Winograd" in row.kernel for row in fast):
         told.append("above 100 %: Winograd's convolution needs fewer multiplies than it is counted by")
@@ -138,7 +140,7 @@ def document(found: Profile) -> dict[str, Any]:
             {
                 "layer": row.layer, "kernel": row.kernel, "why": row.reason, "forward_s": row.forward,
                 "backward_s": row.backward, "multiplies": row.multiplies, "gflops": row.gflops,
-                "share_of_peak": row.gflops / found.peak,
+                "share_of_peak": row.gflops / found.peak, "within": list(row.within),
             }
             for row in found.rows
         ],

@@ -35,7 +35,7 @@ def test_predicting_has_no_backward_time() -> None:
 @pytest.mark.parametrize("kernels, sums", [("fast", "F(2x2, 3x3)"), ("winograd4", "F(4x4, 3x3)")])
 def test_the_reason_is_that_of_the_kernel(kernels: Kernels, sums: str) -> None:
     network = cnnspec.parse("input 14x14x128; conv 128 3x3 padding=1")
-    row, _ = profile(NumpyEngine(network, kernels=kernels).compile(1), rounds=1)
+    (row,) = profile(NumpyEngine(network, kernels=kernels).compile(1), rounds=1)
     assert sums in row.reason
 
 

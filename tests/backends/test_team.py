@@ -27,6 +27,7 @@ from cnnspec.backends.numpy.kernels.conv_slab import SlabConv
 from cnnspec.backends.numpy.kernels.conv_winograd import Winograd4Conv, WinogradConv
 from cnnspec.backends.numpy.kernels.step import Choice
 from cnnspec.backends.numpy.layout import Array
+from cnnspec.backends.numpy.program import Program
 from cnnspec.backends.numpy.team import Team, parts
 from cnnspec.layers.conv import Conv
 
@@ -38,6 +39,7 @@ NET = """input 20x20x8; conv 16 3x3 padding=1 -> batchnorm -> relu; a: conv 16 3
 def everything_is_shared(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(step, "SHARED_BYTES", 0)
     monkeypatch.setattr(threads, "WORTH_SHARING", 0)
+    monkeypatch.setattr(threads, "SMALL", 0)
     for name in threads.CHOSEN_BY:
         monkeypatch.delenv(name, raising=False)
 
@@ -99,9 +101,49 @@ def test_a_prediction_has_a_lane_for_each_thread_and_blas_one_for_each() -> None
     images = np.zeros((2, 20, 20, 8), np.float32)
     for count in (1, 2):
         with threadpool_limits(limits=count, user_api="blas"):
-            engine.predict(images, batch=2)
+            engine.predict(images[:1])
             assert [*engine._programs.values()][-1].lanes == count
+            engine.predict(images, batch=2)
+            program = [*engine._programs.values()][-1]
+            assert (program.lanes, program.batch, len(program.beside)) == (1, 2 // count, count - 1)
             assert threads._threads() == count
+
+
+def test_programs_side_by_side_share_packed_weights_and_nothing_else() -> None:
+    engine = NumpyEngine(cnnspec.parse(NET))
+    first, second = engine._programs_beside(2, (), 2)
+    assert first.memory.owned
+    assert all(mine is other for mine, other in zip(first.memory.owned, second.memory.owned, strict=True))
+    assert second.memory.owned_bytes == 0
+    assert second.memory.nbytes == first.memory.nbytes - first.memory.owned_bytes
+    assert not np.shares_memory(first.result(), second.result())
+    assert engine._programs_beside(2, (), 2) == [first, second]
+
+
+@pytest.mark.parametrize("samples, batch", [(7, 4), (12, 5), (2, 2), (3, 64), (5, 1), (0, 4)])
+def test_samples_are_predicted_once_whoever_takes_them(samples: int, batch: int) -> None:
+    engine = NumpyEngine(cnnspec.parse(NET), dtype="float64")
+    images = np.random.default_rng(0).standard_normal((samples, 20, 20, 8))
+    with threadpool_limits(limits=1, user_api="blas"):
+        expected = engine.predict(images, batch=batch)
+    engine.weights["conv1.weight"] *= 1.0  # lent to be written: packed anew
+    with threadpool_limits(limits=3, user_api="blas"):
+        np.testing.assert_allclose(engine.predict(images, batch=batch), expected, rtol=1e-10)
+
+
+def test_where_one_batch_fails_no_other_is_begun(monkeypatch: pytest.MonkeyPatch) -> None:
+    engine, done = NumpyEngine(cnnspec.parse(NET)), list[int]()
+
+    def forward(program: Program, fresh: bool = True) -> None:
+        done.append(1)
+        if len(done) > 2:
+            raise KeyboardInterrupt
+
+    monkeypatch.setattr(Program, "forward", forward)
+    with threadpool_limits(limits=2, user_api="blas"), pytest.raises(KeyboardInterrupt):
+        engine.predict(np.zeros((1000, 20, 20, 8), np.float32), batch=2)
+    assert len(done) < 10
+    assert not engine._programs
 
 
 def test_predictions_at_once_leave_blas_its_threads() -> None:
@@ -190,4 +232,19 @@ def test_parts_cover_a_range_once(size: int, count: int) -> None:
 def test_training_and_small_networks_have_one_lane() -> None:
     engine = NumpyEngine(network_of(CASES[0]))
     assert engine.compile(2, training=True, loss="mse", lanes=4).lanes == 1
-    assert threads.lanes_for(-1) == 1
+    assert threads.sharing(9, 2, -1) == (1, 2)
+
+
+def test_threads_take_steps_samples_or_whole_batches(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name, least in (("SMALL", 500), ("WORTH_SHARING", 50), ("WHOLE", 20)):
+        monkeypatch.setattr(threads, name, least)
+    with threadpool_limits(limits=2, user_api="blas"):
+        assert threads.sharing(1, 1, 501) == (2, 1)
+        assert threads.sharing(9, 1, 499) == (1, 1)
+        assert threads.sharing(9, 5, 51) == (2, 3)
+        assert threads.sharing(9, 5, 21) == (2, 5)
+        assert threads.sharing(5, 5, 21) == (1, 5)
+        assert threads.sharing(9, 5, 19) == (1, 5)
+        monkeypatch.setenv("OPENBLAS_NUM_THREADS", "2")
+        assert threads.sharing(9, 5, 499) == (1, 5)
+        assert threads.sharing(9, 5, 501) == (2, 3)

@@ -34,6 +34,15 @@ def test_the_table_says_time_speed_kernel_and_reason() -> None:
     assert "weights 4.0 kB, maps 1.5 MB, scratch of the kernels 300 B" in text
 
 
+def test_what_runs_within_a_step_is_told() -> None:
+    command_line = ["-e", "input 8x8x1; conv 4 3x3 -> batchnorm -> relu", "--format", "json"]
+    (step,) = json.loads(CliRunner().invoke(command, command_line).output)["steps"]
+    assert ["batchnorm1", "relu1"] == step["within"]
+    told = "batch norm and ReLU without a row run in the pass of the layer before them"
+    assert told not in render(FOUND, Terminal(100))
+    assert told in render(replace(FOUND, rows=[replace(FOUND.rows[0], within=("relu1",))]), Terminal(100))
+
+
 def test_the_slowest_steps_first() -> None:
     rows = [
         replace(FOUND.rows[1], layer=name, forward=time) for name, time in zip("abc", (1, 3, 2), strict=True)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections import deque
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from copy import deepcopy
 from dataclasses import replace
 from functools import partial
@@ -22,7 +23,8 @@ from cnnspec.backends.numpy.layout import Array
 from cnnspec.backends.numpy.losses import LOSSES, Loss
 from cnnspec.backends.numpy.parameters import Parameters
 from cnnspec.backends.numpy.program import Program
-from cnnspec.backends.numpy.threads import lanes_for, threads_of
+from cnnspec.backends.numpy.team import together
+from cnnspec.backends.numpy.threads import sharing, threads_of
 from cnnspec.backends.processes import ProcessGroup
 from cnnspec.network.graph import Network
 from cnnspec.recipe.models import Recipe
@@ -149,20 +151,33 @@ class NumpyEngine(Parameters):
         """All outputs by name, and those of the layers named in ``keep``; see ``contract.Predictor``."""
         batch = max(1, min(batch, count(images)))
         multiplies = batch * self.multiplies
-        lanes = lanes_for(multiplies)
+        lanes, each = sharing(count(images), batch, multiplies)
         with self._lock, np.errstate(all="ignore"), threads_of(lanes, multiplies):
-            return self._run(self.compile(batch, keep=keep, lanes=lanes), images)
+            if batch == 1 or self.kernels == "reference":
+                return self._run([self.compile(batch, keep=keep, lanes=lanes)], images)
+            return self._run(self._programs_beside(each, keep, lanes), images)
 
-    def _run(self, program: Program, images: Images) -> dict[str, Array]:
-        batch, samples = program.batch, count(images)
+    def _programs_beside(self, batch: int, keep: Sequence[str], count: int) -> list[Program]:
+        """So many programs that predict at the same time."""
+        first = self.compile(batch, keep=keep)
+        while len(first.beside) < count - 1:
+            first.beside.append(Program(self, batch, False, keep=keep, like=first))
+        return [first, *first.beside[: count - 1]]
+
+    def _run(self, programs: Sequence[Program], images: Images) -> dict[str, Array]:
+        """All samples, in batches that any of the programs takes."""
+        program, samples = programs[0], count(images)
         results = {
             name: np.empty((samples, *program.result(name).shape[1:]), self.dtype) for name in program.results
         }
-        for start in range(0, samples, batch):
-            program.load(part(images, start, batch))
-            program.forward(fresh=start == 0)
-            for name, values in results.items():
-                values[start : start + batch] = program.result(name)[: samples - start]
+        for each in programs:
+            each.refresh()
+        starts = iter(range(0, samples, program.batch))
+        try:
+            together([partial(_predict, each, images, starts, results) for each in programs], len(programs))
+        except BaseException:
+            self._programs.clear()  # a thread may still be at one of them
+            raise
         return results
 
     def shards(self, recipe: Recipe) -> int:
@@ -183,6 +198,20 @@ class NumpyEngine(Parameters):
             return self.compile(batch, True, loss=recipe.loss.kind, **options)
 
         return NumpySession(self, program, recipe, batches)
+
+
+def _predict(program: Program, images: Images, starts: Iterator[int], results: Mapping[str, Array]) -> None:
+    """The batches that begin at these samples, into the results; where one fails no thread takes another."""
+    try:
+        for start in starts:
+            program.load(part(images, start, program.batch))
+            program.forward(fresh=False)
+            for name, values in results.items():
+                into = values[start : start + program.batch]
+                into[:] = program.result(name)[: len(into)]
+    except BaseException:
+        deque(starts, maxlen=0)
+        raise
 
 
 def _maker(loss: str | Callable[..., Loss], options: Mapping[str, Any]) -> Callable[..., Loss]:

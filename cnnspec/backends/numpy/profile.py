@@ -14,7 +14,7 @@ from cnnspec.backends.numpy.engine import NumpyEngine
 from cnnspec.backends.numpy.kernels.step import KernelStep
 from cnnspec.backends.numpy.losses import Loss
 from cnnspec.backends.numpy.program import Program
-from cnnspec.backends.numpy.threads import lanes_for, threads_of
+from cnnspec.backends.numpy.threads import sharing, threads_of
 from cnnspec.backends.profile import Profile, StepTime
 from cnnspec.network.graph import Network
 
@@ -35,7 +35,7 @@ def profile(program: Program, rounds: int = 10) -> list[StepTime]:
         _time(program.backward_calls, backward)
     return [
         StepTime(step.node.name, type(step).__name__.removesuffix("KernelStep"), step.reason, forward[step],
-            backward.get(step, 0.0), step.multiplies)
+            backward.get(step, 0.0), step.multiplies, step.context.within)
         for step in program.steps
     ]  # fmt: skip
 
@@ -73,7 +73,7 @@ def measure(
     size = batch or (network.training_recipe.batch if training else 1)
     engine = NumpyEngine(network)
     multiplies = size * engine.multiplies
-    lanes = 1 if training else lanes_for(multiplies)
+    lanes = 1 if training else sharing(size, size, multiplies)[0]
     program = engine.compile(size, training, lanes=lanes)
     random = np.random.default_rng(0)
     images = {node.name: random.random((size, *node.output), np.float32) for node in network.inputs}

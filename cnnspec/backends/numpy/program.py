@@ -10,7 +10,7 @@ import numpy as np
 
 from cnnspec.backends.contract import Images, Scaling
 from cnnspec.backends.images import by_name, pixels
-from cnnspec.backends.numpy.compile.lower import late_tails, lower, map_readers
+from cnnspec.backends.numpy.compile.lower import joined, late_tails, lower, map_readers
 from cnnspec.backends.numpy.compile.memory import place
 from cnnspec.backends.numpy.compile.plan import LossHead, ProgramPlan, StepCall
 from cnnspec.backends.numpy.kernels.table import pick_for
@@ -26,29 +26,37 @@ class Program:
 
     ``step`` is one forward and backward pass, in the arrays of the parameters;
     updating the weights is the optimizer's. A program does not hold its engine,
-    so that an engine is freed as soon as nobody holds it.
+    so that an engine is freed as soon as nobody holds it. Those ``beside`` it are made ``like`` it, with the
+    same packed weights, and predict at the same time.
     """
 
     def __init__(
         self, parameters: Parameters, batch: int, training: bool, *,
         loss: MakeLoss | None = None, keep: Sequence[str] = (), input_gradient: bool = False, lanes: int = 1,
+        like: Program | None = None,
     ) -> None:  # fmt: skip
         self.network, self.batch, self.training = parameters.network, batch, training
         self.lanes = 1 if training else lanes
         self._intake = parameters.intake
-        self._take(self._planned(parameters, loss, keep, input_gradient))
+        plan = self._planned(parameters, loss, keep, input_gradient)
+        if like is None:
+            self._take(plan(layout=place(plan().memory.lifetimes)))
+        else:
+            self._take(plan(layout=like.memory.layout, owned=like.memory.owned))
+        self.beside: list[Program] = []
         self.refresh()
 
     def _planned(
         self, parameters: Parameters, loss: MakeLoss | None, keep: Sequence[str], input_gradient: bool
-    ) -> ProgramPlan:
-        """The plan, its arrays laid out as a draft of it asks for."""
+    ) -> Callable[..., ProgramPlan]:
+        """What makes the plan: first a draft, whose arrays say how they are to be laid out."""
         network = self.network
         end = getattr(loss, "end", "") if self.training else ""
         ends = [network.logits(output, end).index for output in network.outputs]
         kept = [network[name].index for name in keep]
         pick = pick_for(parameters.kernels, network, self.batch, self.training)
         lowered = lower(network, self.batch, self.training, [*ends, *kept], pick)
+        ordered = map_readers(late_tails(lowered) if self.training else joined(late_tails(lowered)))
         values = [lowered.value_of[index] for index in (*ends, *kept)]
         names = [*(output.name for output in network.outputs), *keep]
         heads = [
@@ -56,12 +64,11 @@ class Program:
             for value, output in zip(values, network.outputs, strict=False)
             if loss and self.training
         ]
-        plan = partial(
-            ProgramPlan, parameters, map_readers(late_tails(lowered)), self.batch, self.training,
+        return partial(
+            ProgramPlan, parameters, ordered, self.batch, self.training,
             results=dict(zip(names, values, strict=True)), heads=heads, input_gradient=input_gradient,
             lanes=self.lanes,
         )  # fmt: skip
-        return plan(layout=place(plan().memory.lifetimes))
 
     def _take(self, found: ProgramPlan) -> None:
         self.steps, self.losses, self.memory = found.steps, found.losses, found.memory

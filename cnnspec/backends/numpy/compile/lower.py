@@ -26,6 +26,8 @@ class Operation:
     node: Node
     inputs: tuple[int, ...]
     output: int
+    tail: tuple[Operation, ...] = ()
+    """What follows within the same pass."""
 
     @property
     def kernel(self) -> type[KernelStep]:
@@ -70,6 +72,33 @@ def lower(network: Network, batch: int, training: bool, needed: Collection[int],
             values, count = (count,), count + 1
         value_of[node.index] = values[0]
     return Lowered(tuple(operations), value_of, frozenset(value_of[index] for index in needed))
+
+
+def joined(lowered: Lowered) -> Lowered:
+    """Bias, batch norm and ReLU within the pass of the step before them, of a prediction.
+
+    They run while what they change is in the cache, and threads meet once for all of them.
+    """
+    operations: list[Operation] = []
+    readers = Counter(value for operation in lowered.operations for value in operation.inputs)
+    place: dict[int, int] = {}
+    for operation in lowered.operations:
+        value = operation.inputs[0]
+        before = operations[place[value]] if value in place else None
+        if before and readers[value] == 1 and value not in lowered.kept and _may_join(operation, before):
+            place[operation.output] = place[value]
+            tail = (*before.tail, operation)
+            operations[place[value]] = replace(before, output=operation.output, tail=tail)
+        else:
+            place[operation.output] = len(operations)
+            operations.append(operation)
+    return replace(lowered, operations=tuple(operations))
+
+
+def _may_join(operation: Operation, before: Operation) -> bool:
+    """Whether an operation may be the next of the other's tail, at whose end values are cut off."""
+    ended = any(each.kernel.role == "clip" for each in before.tail)
+    return operation.kernel.role in before.kernel.finishes and not ended
 
 
 def referred_by(node: Node) -> tuple[int, ...]:

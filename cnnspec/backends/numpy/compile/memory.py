@@ -124,10 +124,17 @@ def _lowest(lows: Array, highs: Array, size: int) -> int:
 
 
 class Allocator:
-    """Hands out arrays and takes them back; without a layout each has memory of its own."""
+    """Hands out arrays and takes them back; without a layout each has memory of its own.
 
-    def __init__(self, dtype: DTypeLike, layout: ArenaLayout | None = None) -> None:
+    What it owns are the arrays of another one, where these are given: a program that runs beside its like
+    reads the same packed weights.
+    """
+
+    def __init__(
+        self, dtype: DTypeLike, layout: ArenaLayout | None = None, owned: Sequence[Array] | None = None
+    ) -> None:
         self.dtype, self.layout = np.dtype(dtype), layout
+        self.owned, self._others = list[Array](), None if owned is None else iter(owned)
         self.lifetimes: list[Lifetime] = []
         self.owned_bytes = 0
         self._clock = 0
@@ -165,9 +172,13 @@ class Allocator:
 
     def own(self, shape: Shape) -> Array:
         """An array of zeros outside of the arena: what must last from one pass to the next."""
-        size = max(1, prod(shape)) * self.dtype.itemsize
-        self.owned_bytes += size
-        return _aligned(size).view(self.dtype)[: prod(shape)].reshape(shape)
+        if self._others is None:
+            size = max(1, prod(shape)) * self.dtype.itemsize
+            self.owned_bytes += size
+            self.owned.append(_aligned(size).view(self.dtype)[: prod(shape)].reshape(shape))
+        else:
+            self.owned.append(next(self._others))
+        return self.owned[-1]
 
     def hold(self, array: Array) -> None:
         """One more holder of the memory behind an array; foreign memory needs none."""

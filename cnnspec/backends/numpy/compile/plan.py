@@ -46,10 +46,10 @@ class ProgramPlan:
     def __init__(
         self, parameters: Parameters, lowered: Lowered, batch: int, training: bool, *,
         results: Mapping[str, int], heads: Sequence[LossHead], input_gradient: bool,
-        layout: ArenaLayout | None = None, lanes: int = 1,
+        layout: ArenaLayout | None = None, owned: Sequence[Array] | None = None, lanes: int = 1,
     ) -> None:  # fmt: skip
         self.lowered, self.batch, self.training, self.lanes = lowered, batch, training, lanes
-        self.memory = Allocator(parameters.dtype, layout)
+        self.memory = Allocator(parameters.dtype, layout, owned)
         self.parameters, self.weights, self.random = parameters, parameters.arrays, parameters.random
         self.gradients = parameters.gradients if training else {}
         self.readers = lowered.readers
@@ -110,15 +110,20 @@ class ProgramPlan:
     def _site(self, operation: Operation) -> KernelContext:
         node = operation.node
         names = {weight.name: name for name, weight in node.weights.items()}
+        tail = tuple(op.kernel.tail_part(op.node, self._weights_of(op.node)) for op in operation.tail)
+        within = tuple(op.node.name for op in operation.tail if op.node is not node)
         return KernelContext(
             node, tuple(self.arrays[value] for value in operation.inputs), self.batch,
-            self.training, self.memory, self.random,
-            {short: _seen(node, name, self.weights[name]) for short, name in names.items()},
+            self.training, self.memory, self.random, self._weights_of(node),
             {short: self._gradient(node, name) for short, name in names.items() if name in self.gradients},
             overwrite=tuple(self._may_overwrite(operation, value) for value in operation.inputs),
             steps={source: self.step_of[source] for source in referred_by(node)},
-            changed=self.parameters.watch(names.values()), lanes=self.lanes,
+            changed=self.parameters.watch(names.values()), lanes=self.lanes, tail=tail, within=within,
         )  # fmt: skip
+
+    def _weights_of(self, node: Node) -> dict[str, Array]:
+        """The arrays of a node by their short names, as it sees them."""
+        return {weight.name: _seen(node, name, self.weights[name]) for name, weight in node.weights.items()}
 
     def _gradient(self, node: Node, name: str) -> Array:
         """Where a step puts the gradient of a weight: apart, where others use that weight too."""

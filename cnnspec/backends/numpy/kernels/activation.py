@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 from math import inf
 
 import numpy as np
 
 from cnnspec.backends.numpy.kernels.step import KernelStep
+from cnnspec.backends.numpy.kernels.tail import TailPart
 from cnnspec.backends.numpy.layout import Array, planes
+from cnnspec.layers.activation import Relu
+from cnnspec.network.graph import Node
 
 BLOCK = 1 << 14
 """Values whose slope is computed at a time: it stays in the cache."""
@@ -46,8 +50,14 @@ class ReluStep(OutputActivation):
     """
 
     monotone = True
+    role = "clip"
 
     most = inf
+
+    @classmethod
+    def tail_part(cls, node: Node, weights: Mapping[str, Array]) -> TailPart:
+        assert isinstance(node.layer, Relu)
+        return TailPart(most=inf if node.layer.max is None else node.layer.max)
 
     def forward(self) -> None:
         self.together([partial(np.clip, x, 0, self.most, out=y) for x, y in self.several])

@@ -9,11 +9,13 @@ to have it: unfold the width only and see the rows as an overlapping view
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
 
 from cnnspec.backends.numpy.kernels.step import KernelStep, channel_sum
+from cnnspec.backends.numpy.kernels.tail import TailPart
 from cnnspec.backends.numpy.kernels.window import WindowGeometry
 from cnnspec.backends.numpy.layout import Array, inner_shape, planes
 from cnnspec.layers.conv import Conv
@@ -94,6 +96,11 @@ class Bias(KernelStep):
     monotone = True
     overwrites = True
     reads_input = False
+    role = "affine"
+
+    @classmethod
+    def tail_part(cls, node: Node, weights: Mapping[str, Array]) -> TailPart:
+        return TailPart(lambda: (None, weights["bias"]))
 
     @classmethod
     def needed(cls, node: Node, training: bool) -> bool:

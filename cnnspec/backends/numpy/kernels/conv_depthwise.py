@@ -9,7 +9,8 @@ import numpy as np
 
 from cnnspec.backends.numpy.kernels.conv import ConvStep, two_axes, with_rows
 from cnnspec.backends.numpy.kernels.window import cut, taps
-from cnnspec.backends.numpy.layout import Array
+from cnnspec.backends.numpy.layout import Array, planes
+from cnnspec.backends.numpy.team import Task
 
 SLAB_BYTES = 1 << 18
 """Output of one slab: with its input and the products it stays in the second-level cache."""
@@ -30,6 +31,7 @@ class DepthwiseConv(ConvStep):
     """Each channel alone; maps are seen as (*rows, channel, filter of the channel, column, sample)."""
 
     reads_input = True
+    finishes = frozenset({"affine", "clip"})
 
     def build(self) -> None:
         self.channels = self.node.input_shapes[0][-1]
@@ -39,12 +41,14 @@ class DepthwiseConv(ConvStep):
     def arrange(self) -> None:
         self.windows = two_axes(self.windows)
         x, y = with_rows(self.x), with_rows(self.y)
-        self.lanes: list[list[tuple[Array, list[Tap]]]] = []
+        self.lanes: list[list[tuple[Array, list[Tap], Task]]] = []
         cut = self._slab_rows()
         for lane in range(min(self.context.lanes, len(cut))):
             self.buffer = self.scratch(self._slab_shape(y))
             some = cut[lane :: self.context.lanes]
-            self.lanes.append([(y[rows], self._taps(x, y, rows)) for rows in some])
+            self.lanes.append(
+                [(y[rows], self._taps(x, y, rows), self.ending(planes(y[rows]))) for rows in some]
+            )
 
     def _taps_first(self, weight: Array) -> Array:
         """(*taps, channel, filter)."""
@@ -119,8 +123,8 @@ class DepthwiseConv(ConvStep):
                 np.add(part, np.add.reduce(tap.scratch, axis=axes), out=part)
 
 
-def _run(slabs: list[tuple[Array, list[Tap]]]) -> None:
-    for rows, found in slabs:
+def _run(slabs: list[tuple[Array, list[Tap], Task]]) -> None:
+    for rows, found, end in slabs:
         if not found or found[0].target.size < rows.size:
             rows.fill(0)
         for n, tap in enumerate(found):
@@ -129,3 +133,4 @@ def _run(slabs: list[tuple[Array, list[Tap]]]) -> None:
             else:
                 np.multiply(tap.pixels, tap.weight, out=tap.scratch)
                 np.add(tap.target, tap.scratch, out=tap.target)
+        end()

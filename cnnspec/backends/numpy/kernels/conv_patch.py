@@ -10,7 +10,8 @@ import numpy as np
 from cnnspec.backends.numpy.kernels.conv import ConvStep
 from cnnspec.backends.numpy.kernels.products import BlockedProduct, ProductSum, ready
 from cnnspec.backends.numpy.kernels.window import WindowGeometry, at_inputs, at_outputs, taps
-from cnnspec.backends.numpy.layout import Array
+from cnnspec.backends.numpy.layout import Array, planes
+from cnnspec.backends.numpy.team import Task
 
 
 class PatchConv(ConvStep):
@@ -18,6 +19,8 @@ class PatchConv(ConvStep):
 
     Patches (*outer rows, group, *taps, channel, column, sample); weights (group, filter, taps·channel).
     """
+
+    finishes = frozenset({"affine", "clip"})
 
     def arrange(self) -> None:
         groups, channels, batch = self.layer.groups, self.node.input_shapes[0][-1], self.context.batch
@@ -34,8 +37,10 @@ class PatchConv(ConvStep):
         self.packed = self.memory.own((groups, filters, *self.kernel_shape, each))
         self.kernel = self.weight.reshape(groups, filters, each, *self.kernel_shape)
         self.product = self.y.reshape(prod(self.outer), groups, filters, width * batch)
-        cut = self.lanes_of(len(self.product), self.matrix.nbytes)
-        self.products = [BlockedProduct(self.matrix[rows], self.product[rows]) for rows in cut]
+        cut, y = self.lanes_of(len(self.product), self.matrix.nbytes), planes(self.y)
+        self.products = [
+            (BlockedProduct(self.matrix[rows], self.product[rows]), self.ending(y[rows])) for rows in cut
+        ]
 
     def pack(self) -> None:
         np.copyto(self.packed, np.moveaxis(self.kernel, 2, -1))
@@ -46,7 +51,11 @@ class PatchConv(ConvStep):
 
     def forward(self) -> None:
         self._fill(self.patches)
-        self.together([partial(each, self.flat_weights) for each in self.products])
+        self.together([partial(self._multiply, *each) for each in self.products])
+
+    def _multiply(self, product: BlockedProduct, end: Task) -> None:
+        product(self.flat_weights)
+        end()
 
     def _fill(self, patches: Array) -> None:
         if self.padded:

@@ -20,7 +20,7 @@ from cnnspec.backends.numpy.kernels.products import (
 )
 from cnnspec.backends.numpy.kernels.window import WindowGeometry, taps
 from cnnspec.backends.numpy.layout import Array, move
-from cnnspec.backends.numpy.team import parts
+from cnnspec.backends.numpy.team import Task, parts
 
 WIDE = 16
 """From so many filters on, the weight gradient gains by a transposed copy of the output's gradient."""
@@ -43,6 +43,7 @@ class RowSlab:
     """Parts that read padding."""
     matrix: Array
     multiply: BlockedProduct
+    end: Task
 
     def fill(self) -> None:
         for blank in self.blank:
@@ -53,6 +54,7 @@ class RowSlab:
     def run(self, weights: Array) -> None:
         self.fill()
         self.multiply(weights)
+        self.end()
 
 
 class RowConv(ConvStep):
@@ -60,6 +62,8 @@ class RowConv(ConvStep):
 
     Patches (row, channel, tap, column, sample); weights (filter, tap row · channel · tap column).
     """
+
+    finishes = frozenset({"affine", "clip"})
 
     def arrange(self) -> None:
         self.rows, self.columns = two_axes(self.windows)
@@ -75,11 +79,14 @@ class RowConv(ConvStep):
         if self.through:
             self.matrix = self._windows(unfolded, self.rows.output)
             cut = self.lanes_of(self.rows.output, self.product.nbytes)
-            products = [BlockedProduct(self.matrix[rows], self.product[rows]) for rows in cut]
-            self.lanes = [[RowSlab([], [], each.right, each)] for each in products]
+            self.lanes = [[self._through(self.matrix[rows], self.product[rows])] for rows in cut]
         else:
             self.patch_row = channels, taps_across, width, batch
             self.lanes = self._in_slabs()
+
+    def _through(self, matrix: Array, product: Array) -> RowSlab:
+        """Rows that are multiplied where they are."""
+        return RowSlab([], [], matrix, BlockedProduct(matrix, product), self.ending(product))
 
     def _windows(self, unfolded: Array, count: int) -> Array:
         """What each of ``count`` rows of the output reads, as a matrix; a view."""
@@ -120,7 +127,8 @@ class RowConv(ConvStep):
         unfolded = patches.reshape(len(patches), -1, prod(patches.shape[-2:]))
         matrix = self._windows(unfolded, count)
         blank = [each for each in empty if each.size]
-        return RowSlab(filled, blank, matrix, BlockedProduct(matrix, self.product[part]))
+        multiply = BlockedProduct(matrix, self.product[part])
+        return RowSlab(filled, blank, matrix, multiply, self.ending(self.product[part]))
 
     def pack(self) -> None:
         np.copyto(self.packed, self.kernel.transpose(0, 2, 1, 3))

@@ -16,6 +16,7 @@ import numpy as np
 from cnnspec.backends.numpy.kernels.conv_depthwise import DepthwiseConv
 from cnnspec.backends.numpy.kernels.window import WindowGeometry, taps
 from cnnspec.backends.numpy.layout import Array, move
+from cnnspec.backends.numpy.team import Task
 
 RUN = 1 << 14
 """Values of a run, a row of some channels: several fit a block, for each is read by several rows."""
@@ -38,6 +39,8 @@ class ShiftBlock:
     """Of each tap: what it reads, its weights, room for the products, and their sum."""
     result: Array
     target: Array
+    end: Task
+    """What follows, on the sums."""
 
 
 @dataclass
@@ -102,7 +105,8 @@ class ShiftConv(DepthwiseConv):
             pixels = store[rest, read].reshape(count, size)[:, shift * batch : shift * batch + past]
             found.append((pixels, weight[:past], scratch[:, :past], total[:, :past]))
         result = total.reshape(count, deep, self.width, batch)[:, :, : across.output]
-        return ShiftBlock(store, self._filled(rows, channels, store), found, result, target)
+        end = self.ending(total.reshape(count, deep, -1), channels)
+        return ShiftBlock(store, self._filled(rows, channels, store), found, result, target, end)
 
     def _filled(self, rows: slice, channels: slice, store: Array) -> list[tuple[Array, Array]]:
         """The pixels that the rows of a block read, by the rest of their column modulo the stride."""
@@ -143,6 +147,7 @@ def _run(block: ShiftBlock) -> None:
     for pixels, weight, scratch, total in others:
         np.multiply(pixels, weight, out=scratch)
         np.add(total, scratch, out=total)
+    block.end()
     move(block.result, block.target)
 
 

@@ -16,7 +16,7 @@ import numpy as np
 from cnnspec.backends.numpy.kernels.conv import ConvStep
 from cnnspec.backends.numpy.kernels.window import WindowGeometry, taps
 from cnnspec.backends.numpy.layout import Array, move
-from cnnspec.backends.numpy.team import parts
+from cnnspec.backends.numpy.team import Task, parts
 
 COLUMNS = 512
 """About so many columns a slab: enough for a product to run at full speed."""
@@ -41,12 +41,15 @@ class PatchSlab:
     """Pairs of a part of the patches and the pixels it holds."""
     blank: list[Array]
     """Parts of the patches that read padding."""
+    ends: list[tuple[slice, Task]]
+    """Filters that are multiplied together, and what follows."""
 
 
 class SlabConv(ConvStep):
     """Two axes, one group. Patches (taps · channel, row · column · sample)."""
 
     reads_input = True
+    finishes = frozenset({"affine", "clip"})
 
     def arrange(self) -> None:
         filters, channels, *kernel = self.weight.shape
@@ -83,7 +86,9 @@ class SlabConv(ConvStep):
         shape = (down.kernel, across.kernel, channels, count, across.output, batch)
         patches = store[: int(np.prod(shape))].reshape(shape)
         scratch = result[: self.layer.filters * count * self.run].reshape(-1, count, self.run)
-        slab = PatchSlab(rows, patches.reshape(self.length, -1), scratch, [], [])
+        some = parts(self.layer.filters, 1 if self.by_rows else self.context.lanes)
+        ends = [(filters, self.ending(scratch[filters], filters, axis=0)) for filters in some]
+        slab = PatchSlab(rows, patches.reshape(self.length, -1), scratch, [], [], ends)
         for tap in taps(self.windows):
             first, past = down.reached(tap[0])
             first, past = max(first, rows.start), max(first, min(past, rows.stop))
@@ -111,16 +116,17 @@ class SlabConv(ConvStep):
         lanes = self.context.lanes
         for slab in self.lanes[0]:
             self.together([partial(self._fill, slab, some) for some in parts(self.x.shape[1], lanes)])
-            self.together([partial(self._multiply, slab, some) for some in parts(self.layer.filters, lanes)])
+            self.together([partial(self._multiply, slab, *end) for end in slab.ends])
 
     def _forward(self, slabs: list[PatchSlab]) -> None:
         for slab in slabs:
             self._fill(slab)
-            self._multiply(slab, slice(None))
+            self._multiply(slab, *slab.ends[0])
 
-    def _multiply(self, slab: PatchSlab, filters: slice) -> None:
+    def _multiply(self, slab: PatchSlab, filters: slice, end: Task) -> None:
         result = slab.result[filters]
         np.matmul(self.flat_weights[filters], slab.patches, out=_flat(result))
+        end()
         np.copyto(self.lines[slab.rows, filters], result.swapaxes(0, 1))
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:

@@ -23,8 +23,8 @@ import numpy as np
 
 from cnnspec.backends.numpy.kernels.conv import ConvStep
 from cnnspec.backends.numpy.kernels.window import WindowGeometry
-from cnnspec.backends.numpy.layout import Array, move
-from cnnspec.backends.numpy.team import parts
+from cnnspec.backends.numpy.layout import Array, move, planes
+from cnnspec.backends.numpy.team import Task, parts
 from cnnspec.layers.conv import Conv
 
 G2 = np.array([[1, 0, 0], [0.5, 0.5, 0.5], [0.5, -0.5, 0.5], [0, 0, 1]])
@@ -57,6 +57,18 @@ MOST_SLAB_BYTES = 8 << 20
 
 
 @dataclass
+class TileBand:
+    """Some rows of tiles; where there are several bands, a lane takes one alone."""
+
+    first: int
+    phases: Array
+    """(phase, row, channel, column, sample): the map with its padding, each m-th column together."""
+    spread: list[tuple[Array, Array]]
+    """Copies of the map into the phases."""
+    slabs: list[TileSlab]
+
+
+@dataclass
 class TileSlab:
     """Some rows of tiles: the arrays of the paper, and the copies on the way in and out."""
 
@@ -86,6 +98,8 @@ class TileOutputs:
 
     rows: range
     """The rows of the output."""
+    padded: Array
+    """The phases, from the first of the rows that these read."""
     filters: slice
     M: Array
     """(α², filter, tile · sample)."""
@@ -93,6 +107,8 @@ class TileOutputs:
     """(m², filter · tile · sample)."""
     placed: list[tuple[Array, Array]]
     """Pairs of some pixels of the output and the place of all tiles that they come from."""
+    end: Task
+    """What follows, on Y."""
 
 
 class WinogradConv(ConvStep):
@@ -100,6 +116,7 @@ class WinogradConv(ConvStep):
 
     m = 2
     """Outputs of a tile along each axis."""
+    finishes = frozenset({"affine", "clip"})
     matrices = G2, B2, A2
     """G, Bᵀ and Aᵀ."""
 
@@ -114,37 +131,48 @@ class WinogradConv(ConvStep):
         places = self.alpha**2
         self.U = self.memory.own((places, filters, channels))
         down, across = -(-rows.output // self.m), -(-columns.output // self.m)
-        # Phases of the columns apart, so that tiles are gathered in long runs.
-        self.phases = self.scratch((self.m, down * self.m + 2, channels, across + 1, batch))
-        self._padding(down, across)
         row_bytes = places * across * batch * (channels + filters) * kind.itemsize
         slab_bytes = min(max(SLAB_BYTES, SLAB_PER_WEIGHT * self.U.nbytes), MOST_SLAB_BYTES)
-        height = max(1, min(down, slab_bytes // row_bytes))
-        run = height * across * batch
+        height, lanes = max(1, min(down, slab_bytes // row_bytes)), self.context.lanes
+        by_rows = down >= 2 * lanes * height
+        several = list(parts(down, lanes if by_rows else 1))
+        each = 1 if by_rows else lanes
+        self.channels, self.filters = list(parts(channels, each)), list(parts(filters, each))
+        self.bands = [self._band(rows, across, height) for rows in several]
+
+    def _band(self, tiles: slice, across: int, height: int) -> TileBand:
+        """Some rows of ``across`` tiles, in slabs of so many of them, which share their room."""
+        channels, filters, batch = self.x.shape[1], self.layer.filters, self.context.batch
+        places, run = self.alpha**2, height * across * batch
+        phases = self.scratch((self.m, (tiles.stop - tiles.start) * self.m + 2, channels, across + 1, batch))
         sizes = (places * channels, places * channels, places * filters, self.m**2 * filters)
         stores = [self.scratch((size * run,)) for size in sizes]
-        lanes = self.context.lanes
-        self.channels, self.filters = list(parts(channels, lanes)), list(parts(filters, lanes))
-        self.slabs = [
-            self._slab(start, min(start + height, down), across, stores) for start in range(0, down, height)
-        ]
+        band = TileBand(tiles.start, phases, self._padding(phases, tiles.start, across), [])
+        for start in range(tiles.start, tiles.stop, height):
+            band.slabs.append(self._slab(band, start, min(start + height, tiles.stop), across, stores))
+        return band
 
-    def _padding(self, down: int, across: int) -> None:
-        """The copies of the map into the phases, with its padding."""
+    def _padding(self, phases: Array, first_tile: int, across: int) -> list[tuple[Array, Array]]:
+        """The copies of the map into phases that begin at a row of tiles, with the padding.
+
+        The phases of the columns lie apart, so that tiles are gathered in long runs.
+        """
         rows, columns = self.windows
-        top, left = rows.before, columns.before
-        last_row = min(down * self.m + 2, top + rows.size)
-        self.spread = []
+        start, left = first_tile * self.m - rows.before, columns.before
+        top, last = max(0, -start), min(phases.shape[1], rows.size - start)
+        spread = []
         for phase in range(self.m):
-            target = self.phases[phase, top:last_row]
+            target = phases[phase, top:last]
             first = -(-(left - phase) // self.m) if left > phase else 0
-            source = self.x[: last_row - top, :, first * self.m + phase - left :: self.m]
+            source = self.x[start + top : start + last, :, first * self.m + phase - left :: self.m]
             count = min(source.shape[2], across + 1 - first)
-            self.spread.append((target[:, :, first : first + count], source[:, :, :count]))
+            spread.append((target[:, :, first : first + count], source[:, :, :count]))
+        return spread
 
-    def _slab(self, first: int, past: int, across: int, stores: list[Array]) -> TileSlab:
+    def _slab(self, band: TileBand, first: int, past: int, across: int, stores: list[Array]) -> TileSlab:
         """Rows of ``across`` tiles, from ``first`` to before ``past``, in the shared stores."""
         shape = past - first, across, self.context.batch
+        padded = band.phases[:, (first - band.first) * self.m :]
         run, places = prod(shape), self.alpha**2
         before, behind, summed, after = stores
         behind = behind[: places * self.x.shape[1] * run].reshape(places, -1, run)
@@ -152,24 +180,26 @@ class WinogradConv(ConvStep):
         inputs, outputs = [], []
         for some in self.channels:
             tiles = before[places * some.start * run : places * some.stop * run]
-            gathered = self._gathered(first, some, tiles, shape)
+            gathered = self._gathered(padded, some, tiles, shape)
             inputs.append(TileInputs(some, gathered, tiles.reshape(places, -1), behind[:, some]))
         for some in self.filters:
             tiles = after[self.m**2 * some.start * run : self.m**2 * some.stop * run]
             rows = range(first * self.m, min(past * self.m, len(self.y)))
             placed = self._placed(rows, some, tiles, shape)
-            outputs.append(TileOutputs(rows, some, summed[:, some], tiles.reshape(self.m**2, -1), placed))
+            tiles = tiles.reshape(self.m**2, -1, run)
+            flat, end = tiles.reshape(self.m**2, -1), self.ending(tiles, some)
+            outputs.append(TileOutputs(rows, padded, some, summed[:, some], flat, placed, end))
         return TileSlab(behind, inputs, outputs)
 
     def _gathered(
-        self, first: int, channels: slice, tiles: Array, shape: tuple[int, ...]
+        self, padded: Array, channels: slice, tiles: Array, shape: tuple[int, ...]
     ) -> list[tuple[Array, Array]]:
-        """What fills the tiles of some channels, (α, α, channel, *shape), from row ``first`` of tiles on."""
+        """What fills the tiles of some channels, (α, α, channel, *shape), from phases that begin there."""
         alpha, m, (count, across, _) = self.alpha, self.m, shape
         tiles = tiles.reshape(alpha, alpha, -1, *shape)
         pairs = []
         for i, j in np.ndindex(alpha, alpha):
-            rows = self.phases[j % m, first * m + i :: m][:count]
+            rows = padded[j % m, i::m][:count]
             pairs.append((tiles[i, j], rows[:, channels, j // m : j // m + across].swapaxes(0, 1)))
         return pairs
 
@@ -193,49 +223,64 @@ class WinogradConv(ConvStep):
 
     def forward(self) -> None:
         with np.errstate(over="ignore", invalid="ignore"):
-            for slab in self.slabs:
-                self.together([partial(self._transform, each, slab is self.slabs[0]) for each in slab.inputs])
+            if len(self.bands) > 1:
+                self.together([partial(self._run, band) for band in self.bands])
+                return
+            band = self.bands[0]
+            for slab in band.slabs:
+                self.together([partial(self._transform, band, slab, each) for each in slab.inputs])
                 self.together([partial(self._multiply, slab, each) for each in slab.outputs])
 
-    def _transform(self, slab: TileInputs, first: bool) -> None:
-        if first:
-            self._spread(slab.channels)
+    def _run(self, band: TileBand) -> None:
+        for slab in band.slabs:
+            self._transform(band, slab, slab.inputs[0])
+            self._multiply(slab, slab.outputs[0])
+
+    def _transform(self, band: TileBand, whole: TileSlab, slab: TileInputs) -> None:
+        if whole is band.slabs[0]:
+            self._spread(band, slab.channels)
         for target, source in slab.gathered:
             np.copyto(target, source)
         np.matmul(self.input_transform, slab.d, out=slab.V.reshape(slab.d.shape))
 
-    def _spread(self, channels: slice) -> None:
+    def _spread(self, band: TileBand, channels: slice) -> None:
         """Some channels of the map into the phases, for all slabs."""
-        self.phases[:, :, channels].fill(0)
-        for target, source in self.spread:
+        band.phases[:, :, channels].fill(0)
+        for target, source in band.spread:
             move(source[:, channels], target[:, channels])
 
     def _multiply(self, slab: TileSlab, some: TileOutputs) -> None:
         np.matmul(self.U[:, some.filters], slab.V, out=some.M)
         np.matmul(self.output_transform, some.M.reshape(len(some.M), -1), out=some.Y)
+        finite = isfinite(np.vdot(some.Y, some.Y))
+        if finite:
+            some.end()
         for target, source in some.placed:
             move(source, target)
-        if not isfinite(np.vdot(some.Y, some.Y)):
-            self._mend(some.rows, some.filters)
+        if not finite:
+            self._mend(some)
+            if self.tail is not None:
+                y = planes(self.y)[some.rows.start : some.rows.stop, some.filters]
+                self.tail.on(y, some.filters, axis=1, repeat=False)()
 
-    def _mend(self, rows: range, filters: slice) -> None:
+    def _mend(self, some: TileOutputs) -> None:
         """Sum directly what is not finite; finite results keep their bits, whatever lies beside them."""
-        kernel = np.ascontiguousarray(self.weight[filters].transpose(2, 3, 0, 1))
-        for row in rows:
-            y = self.y[row, filters]
+        kernel = np.ascontiguousarray(self.weight[some.filters].transpose(2, 3, 0, 1))
+        for n, row in enumerate(some.rows):
+            y = self.y[row, some.filters]
             lost = ~np.isfinite(y)
             if lost.any():
-                np.copyto(y, self._direct(row, kernel), where=lost)
+                np.copyto(y, self._direct(some.padded[:, n:], kernel), where=lost)
 
-    def _direct(self, row: int, kernel: Array) -> Array:
-        """One row of the output, (filter, column, sample), from the padded phases, tap by tap."""
-        m, (_, _, channels, past, batch) = self.m, self.phases.shape
+    def _direct(self, padded: Array, kernel: Array) -> Array:
+        """The row of the output, (filter, column, sample), that phases which begin there give, tap by tap."""
+        m, (_, _, channels, past, batch) = self.m, padded.shape
         across, filters = past - 1, kernel.shape[2]
         total = np.zeros((filters, across, m, batch), self.y.dtype)
         for phase in range(m):
             for i, j in np.ndindex(3, 3):
                 start, part = divmod(phase + j, m)
-                pixels = self.phases[part, row + i, :, start : start + across].reshape(channels, -1)
+                pixels = padded[part, i, :, start : start + across].reshape(channels, -1)
                 total[:, :, phase] += (kernel[i, j] @ pixels).reshape(filters, across, batch)
         return total.reshape(filters, -1, batch)[:, : self.y.shape[2]]
 

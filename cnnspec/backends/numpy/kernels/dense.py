@@ -10,6 +10,7 @@ import numpy as np
 from cnnspec.backends.numpy.kernels.reshape import by_channel, in_order
 from cnnspec.backends.numpy.kernels.step import KernelStep
 from cnnspec.backends.numpy.layout import Array
+from cnnspec.backends.numpy.team import Task
 
 PART_BYTES = 1 << 18
 """Values of a map brought into the weights' order at a time; they stay in the second-level cache."""
@@ -48,13 +49,17 @@ class DenseStep(KernelStep):
     """
 
     reason = "one product of weights and samples"
+    finishes = frozenset({"affine", "clip"})
 
     def build(self) -> None:
         self.weight, self.gradient = self.context.weights["weight"], self.context.gradients.get("weight")
         self.y = self.memory.take((self.weight.shape[0], self.context.batch))
         self.multiplies = self.weight.size * self.context.batch
         units = self.lanes_of(len(self.weight), self.weight.nbytes)
-        self.lanes = [(part, self._parts(self.x, self._store(self.x))) for part in units]
+        self.lanes = [
+            (part, self._parts(self.x, self._store(self.x)), self.ending(self.y[part], part, axis=0))
+            for part in units
+        ]
         self.partial = self.scratch(self.y.shape) if len(self.lanes[0][1]) > 1 else self.y
 
     def _store(self, x: Array) -> Array:
@@ -78,9 +83,9 @@ class DenseStep(KernelStep):
         return parts
 
     def forward(self) -> None:
-        self.together([partial(self._multiply, units, parts) for units, parts in self.lanes])
+        self.together([partial(self._multiply, *lane) for lane in self.lanes])
 
-    def _multiply(self, units: slice, parts: list[InputPart]) -> None:
+    def _multiply(self, units: slice, parts: list[InputPart], end: Task) -> None:
         """Some units; each lane brings the input into order for itself."""
         y, more = self.y[units], self.partial[units]
         for n, part in enumerate(parts):
@@ -88,6 +93,7 @@ class DenseStep(KernelStep):
             np.matmul(self.weight[units, part.columns], part.values, out=more if n else y)
             if n:
                 np.add(y, more, out=y)
+        end()
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
         self.dy = dy

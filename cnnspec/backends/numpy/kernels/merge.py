@@ -10,6 +10,7 @@ import numpy as np
 
 from cnnspec.backends.numpy.kernels.step import KernelStep
 from cnnspec.backends.numpy.layout import Array, Shape, inner_shape
+from cnnspec.backends.numpy.team import Task
 
 
 def meeting(x: Array, rank: int) -> Array:
@@ -29,6 +30,7 @@ class MergeStep(KernelStep):
     """One operation over all inputs, value by value."""
 
     overwrites = True
+    finishes = frozenset({"clip"})
     operation: ClassVar[np.ufunc]
 
     def build(self) -> None:
@@ -36,14 +38,17 @@ class MergeStep(KernelStep):
         self.terms = [meeting(x, self.y.ndim) for x in self.inputs]
         alike = all(term.shape == self.y.shape for term in self.terms)
         self.several = self.pieces(self.y, *self.terms) if alike else [(self.y, *self.terms)]
+        self.ends = [self.ending(y) for y, *_ in self.several]
 
     def forward(self) -> None:
-        self.together([partial(self._merge, *each) for each in self.several])
+        self.together([partial(self._merge, *each) for each in zip(self.ends, self.several, strict=True)])
 
-    def _merge(self, y: Array, first: Array, second: Array, *rest: Array) -> None:
+    def _merge(self, end: Task, arrays: tuple[Array, ...]) -> None:
+        y, first, second, *rest = arrays
         self.operation(first, second, out=y)
         for term in rest:
             self.operation(y, term, out=y)
+        end()
 
 
 class AddStep(MergeStep):

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from functools import partial
 
 import numpy as np
 
 from cnnspec.backends.numpy.kernels.step import KernelStep, channel_sum
+from cnnspec.backends.numpy.kernels.tail import TailPart
 from cnnspec.backends.numpy.layout import Array, Shape, planes
 from cnnspec.backends.numpy.team import together
+from cnnspec.layers.norm import BatchNorm
 from cnnspec.network.graph import Node
 
 
@@ -24,6 +27,12 @@ class BatchNormStep(KernelStep):
 
     overwrites = True
     reads_input = False
+    role = "affine"
+
+    @classmethod
+    def tail_part(cls, node: Node, weights: Mapping[str, Array]) -> TailPart:
+        assert isinstance(node.layer, BatchNorm)
+        return TailPart(partial(by_running, weights, node.layer.epsilon), scales=True)
 
     def build(self) -> None:
         weights = self.context.weights
@@ -47,11 +56,7 @@ class BatchNormStep(KernelStep):
             self._scale_by_running()
 
     def _scale_by_running(self) -> None:
-        np.add(self.running_var, self.layer.epsilon, out=self.factor)
-        np.sqrt(self.factor, out=self.factor)
-        np.divide(1 if self.scale is None else self.scale, self.factor, out=self.factor)
-        np.multiply(self.running_mean, self.factor, out=self.term)
-        np.subtract(0 if self.shift is None else self.shift, self.term, out=self.term)
+        self.factor[:], self.term[:] = by_running(self.context.weights, self.layer.epsilon)
         self.stretch()
 
     def _normalise_by_batch(self) -> None:
@@ -125,6 +130,13 @@ class BatchNormStep(KernelStep):
             np.subtract(dy, product, out=dy)
             np.subtract(dy, by_shift[:, None], out=dy)
             np.multiply(dy, factor[:, None], out=dy)
+
+
+def by_running(weights: Mapping[str, Array], epsilon: float) -> tuple[Array, Array]:
+    """Factor and term of each channel by the running mean and variance."""
+    factor = np.sqrt(weights["running_var"] + epsilon)
+    np.divide(weights.get("weight", 1), factor, out=factor)
+    return factor, weights.get("bias", 0) - weights["running_mean"] * factor
 
 
 def channel_dot(x: Array, y: Array, out: Array) -> None:

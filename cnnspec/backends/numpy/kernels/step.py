@@ -19,6 +19,7 @@ from numpy.random import Generator
 from numpy.typing import DTypeLike
 
 from cnnspec.backends.numpy.compile.memory import Allocator
+from cnnspec.backends.numpy.kernels.tail import Role, Tail, TailPart
 from cnnspec.backends.numpy.layout import Array, Shape
 from cnnspec.backends.numpy.team import Task, parts, together
 from cnnspec.network.graph import Node
@@ -52,6 +53,10 @@ class KernelContext:
     """Whether the weights may have been written since this was last asked."""
     lanes: int = 1
     """How many threads share each step."""
+    tail: tuple[TailPart, ...] = ()
+    """What follows within the same pass …"""
+    within: tuple[str, ...] = ()
+    """… and the other layers that it is of."""
 
 
 class KernelStep(ABC):
@@ -68,6 +73,10 @@ class KernelStep(ABC):
     """The backward pass reads the input."""
     reads_output: ClassVar[bool] = False
     """The backward pass reads the output."""
+    role: ClassVar[Role | None] = None
+    """What it is where it follows another step within that one's pass."""
+    finishes: ClassVar[frozenset[Role]] = frozenset()
+    """What may follow within this one's pass: it calls ``ending`` for all parts of its output."""
     multiplies: int = 0
     """Multiply-accumulates of one forward pass over the batch, for ``cnnspec profile``."""
 
@@ -79,12 +88,22 @@ class KernelStep(ABC):
         self.reason, self.inputs = reason, context.inputs
         self.scratch_arrays: list[Array] = []
         self.passed_arrays: list[Array] = []
+        self.tail = self._tail()
         self.build()
+
+    def _tail(self) -> Tail | None:
+        parts, channels = self.context.tail, self.node.output[-1]
+        return Tail(parts, channels, self.memory) if parts else None
 
     @classmethod
     def needed(cls, node: Node, training: bool) -> bool:
         """Whether the layer, with its options, has this step at all."""
         return True
+
+    @classmethod
+    def tail_part(cls, node: Node, weights: Mapping[str, Array]) -> TailPart:
+        """Itself, of a layer with its weights, as part of another step's pass: of a step with a role."""
+        raise NotImplementedError
 
     @property
     def x(self) -> Array:
@@ -101,6 +120,8 @@ class KernelStep(ABC):
         """The same where the weights may have changed: kept else, for packing is a tenth of a prediction."""
         if self.context.changed():
             self.refresh()
+        if self.tail is not None:  # always: a step of training writes the running mean where nobody sees it
+            self.tail.refresh()
 
     @abstractmethod
     def forward(self) -> None:
@@ -135,6 +156,10 @@ class KernelStep(ABC):
     def together(self, tasks: Sequence[Task]) -> None:
         """Do all of these, at the same time where the program has several lanes."""
         together(tasks, self.context.lanes)
+
+    def ending(self, y: Array, channels: slice = slice(None), axis: int = 1) -> Task:
+        """What follows within this pass, on some of the output, in place, as soon as that is computed."""
+        return _nothing if self.tail is None else self.tail.on(y, channels, axis)
 
     def product_by_rows(self, left: Array, right: Array, out: Array) -> None:
         """A matrix product, each lane some rows of the result."""
@@ -189,6 +214,10 @@ class KernelStep(ABC):
         return tuple(
             self.memory.take(x.shape) if want else None for x, want in zip(self.inputs, wanted, strict=True)
         )
+
+
+def _nothing() -> None:
+    pass
 
 
 def channel_sum(x: Array, ones: Array, out: Array) -> None:
