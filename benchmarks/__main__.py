@@ -23,9 +23,9 @@ from benchmarks.table import Entry, markdown
 Part = Callable[[bool], Iterator[Entry]]
 
 PARTS: dict[str, Part] = {
-    "itself": lambda quick: train.against_itself(5 if quick else 11),
-    "training": lambda quick: train.entries(list(train.STEPS), [1, 2], 5 if quick else 11),
-    "forward": lambda quick: forward.entries(list(forward.TITLES), [1, 8], 5 if quick else 9),
+    "itself": lambda quick: train.against_itself(21 if quick else 121),
+    "training": lambda quick: train.entries(list(train.STEPS), [1, 2], 11 if quick else 61),
+    "forward": lambda quick: forward.entries(list(forward.TITLES), [1, 8], 9 if quick else 61),
     "cold": lambda quick: cold.entries(1 if quick else 5),
     "analysis": lambda quick: analyze.entries(7 if quick else analyze.ROUNDS),
     "layers": lambda quick: layers.entries(layers.ALL, 3 if quick else 7),
@@ -36,9 +36,9 @@ ABOUT = {
     "networks": """\
 {machine}. Against PyTorch on the same cores, in the faster of its two layouts; separate processes, each
 round in a new order, and before each a pause until both sleep. A ratio above 1 means that cnnspec is ahead:
-medians, and the *spread* of the middle half of the rounds. *Pinned* is OpenBLAS held to its Haswell kernels.
-A training step is forward, backward and SGD on 64 images. *Others* is how many cores other programs took
-meanwhile: rows marked busy were disturbed.""",
+the median of rounds side by side, and the *spread* of their middle half. A training step is forward, backward
+and SGD on 64 images; where OPENBLAS_CORETYPE pins OpenBLAS to other kernels, *pinned* are the ratios with
+these. *Others* is how many cores other programs took meanwhile: rows marked busy were disturbed.""",
     "layers": """\
 {machine}. One layer forward and backward, on one thread: on maps of 28x28x64 (attention, positions, token
 and the dilated convolution on sequences of 64x128), 16 at a time. Beside it the same layer in PyTorch, as

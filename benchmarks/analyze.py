@@ -15,7 +15,7 @@ from collections.abc import Callable, Iterator
 from benchmarks.rivals import compete, machine, ratio, serve
 from benchmarks.table import Entry, markdown
 
-ROUNDS = 15
+ROUNDS = 41
 Work = Callable[[], object]
 
 

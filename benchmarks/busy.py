@@ -69,7 +69,7 @@ def main() -> None:
     )
     parser.add_argument("networks", nargs="*", default=["resnet18"])
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 8])
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=21)
     options = parser.parse_args()
     print(machine())
     print(*markdown(list(entries(options.networks, options.batches, options.rounds))), sep="\n")

@@ -85,7 +85,7 @@ def main() -> None:
     )
     parser.add_argument("networks", nargs="*", default=list(TITLES))
     parser.add_argument("--batches", type=int, nargs="+", default=[1, 8])
-    parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--rounds", type=int, default=61)
     parser.add_argument("--child", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.child:

@@ -7,7 +7,9 @@ one round. What makes that fair:
 - Before each round all rivals sleep, which is measured: BLAS and OpenMP threads that spin while
   they wait would take a core from whoever comes next. One that never sleeps ends the run.
 - Each round has its own order, drawn by a fixed seed.
-- Medians, with the spread of the rounds; what other programs took meanwhile stands beside them.
+- Rounds are short and many, and a ratio is the median of those of rounds that stand side by side: a machine
+  may be half as fast again a few seconds later, both sides alike. The spread of the rounds and what other
+  programs took meanwhile stand beside it.
 - A rival against itself stands in the table too: what is not 1.00 there is the error of all rows.
 """
 
@@ -29,10 +31,9 @@ from statistics import fmean, median, quantiles
 from benchmarks.table import Ratio
 
 ROOT = Path(__file__).resolve().parent.parent
-SETTINGS = ("free", "pinned")
-WINDOW = 0.2
+WINDOW = 0.1
 """Seconds of a pause, at the end of which all rivals sleep."""
-TICKS = 2
+TICKS = 1
 """Ticks of the processor's clock (10 ms each on Linux) that a sleeping rival may take in a pause."""
 MOST_PAUSES = 25
 """Pauses after which a rival is taken to spin for ever."""
@@ -41,6 +42,9 @@ LAYOUTS = ("PyTorch", "PyTorch, channels-last")
 """PyTorch's two layouts, as rows name them: the faster one counts."""
 KERNEL_CHOICE = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 """Variables that pin OpenBLAS to kernels other than the machine's own."""
+SETTINGS = ("free", "pinned") if any(name in os.environ for name in KERNEL_CHOICE) else ("free",)
+ENOUGH_SECONDS, LEAST_ROUNDS = 45.0, 9
+"""A row has enough rounds after so long, if it has so many."""
 
 
 def environment(setting: str) -> dict[str, str]:
@@ -158,10 +162,10 @@ class Times:
 
 
 def ratio(ours: Times, theirs: Times) -> Ratio:
-    """By the medians; the spread is that of the middle half of the rounds, each against its own turn."""
+    """The median of the rounds, each against the one beside it; the spread is that of their middle half."""
     turns = [second / first for first, second in zip(ours.seconds, theirs.seconds, strict=True)]
     low, _, high = quantiles(turns, n=4) if len(turns) > 1 else turns * 3
-    return Ratio(theirs.median / ours.median, low, high, max(ours.others, theirs.others))
+    return Ratio(median(turns), low, high, max(ours.others, theirs.others))
 
 
 def fastest(sides: Sequence[Times]) -> Times:
@@ -185,10 +189,16 @@ def compete(
 
 
 def take_turns(rivals: Sequence[Rival], rounds: int, work: str = "", seed: int = 0) -> list[Times]:
-    """The rounds of all rivals, after one that does not count: in a new order each time, with pauses."""
+    """The rounds of all rivals, after one that does not count: in a new order each time, with pauses.
+
+    So many, or as many as ``ENOUGH_SECONDS`` have room for.
+    """
     groups, random, load = {rival.child.pid for rival in rivals}, Random(seed), []
     seconds: list[list[float]] = [[] for _ in rivals]
+    end = time.monotonic() + ENOUGH_SECONDS
     for turn in range(rounds + 1):
+        if turn > LEAST_ROUNDS and time.monotonic() > end:
+            break
         for n in random.sample(range(len(rivals)), len(rivals)):
             load.append(pause(groups))
             found = rivals[n].round(work)

@@ -23,7 +23,7 @@ from cnnspec.resources import folder
 
 def test_a_ratio_above_one_means_we_are_ahead() -> None:
     ours, theirs = Times([2.0, 1.0, 9.0]), Times([4.0, 5.0, 9.0], others=0.5)
-    assert Ratio(5.0 / 2.0, 1.0, 5.0, 0.5) == rivals.ratio(ours, theirs)
+    assert Ratio(2.0, 1.0, 5.0, 0.5) == rivals.ratio(ours, theirs)
     assert Ratio(3.0, 3.0, 3.0) == rivals.ratio(Times([1.0]), Times([3.0]))
 
 
@@ -62,6 +62,20 @@ def test_turns_come_in_a_new_order_each_time_and_each_after_a_pause(monkeypatch:
     assert [12, 12] == [len(side.seconds) for side in sides], "the first round warms up"
     assert [0.25, 0.25] == [side.others for side in sides]
     assert len(set(rounds[:6])) == len(set(rounds[6:])) == 2
+
+
+def test_a_row_ends_when_it_has_had_its_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(rivals, "pause", lambda _: 0.0)
+    monkeypatch.setattr(rivals, "ENOUGH_SECONDS", 0.0)
+    (side,) = rivals.take_turns([Told("one", [])], 99)  # type: ignore[list-item]
+    assert len(side.seconds) == rivals.LEAST_ROUNDS
+
+
+def test_a_machine_that_slows_down_leaves_the_ratio() -> None:
+    ours = Times([1.0, 1.3, 1.5, 1.5, 2.0, 2.0, 2.0])
+    assert rivals.ratio(ours, Times([2 * seconds for seconds in ours.seconds])).median == 2.0
+    late = Times([1.1 * seconds for seconds in (1.3, 1.5, 1.5, 2.0, 2.0, 2.0, 2.0)])
+    assert rivals.ratio(ours, late).median == pytest.approx(1.1)
 
 
 LINUX = pytest.mark.skipif(not (rivals.PROC / "stat").exists(), reason="no /proc here")
