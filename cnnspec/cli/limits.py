@@ -39,6 +39,16 @@ LIMITS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "explain": ("cnnspec.views.workings:MOST_LAYERS", "layers at once"),
         "report": ("cnnspec.views.documents.report.page:MOST_EXPLAINED", "layers with their working"),
     },
+    "Running": {
+        "window": (
+            "cnnspec.backends.numpy.kernels.window:MOST_TAPS",
+            "places gone through one by one, in pools 4 times as many; PyTorch has no limit",
+        ),
+        "adaptive": (
+            "cnnspec.backends.numpy.kernels.pool:MOST_PHASES",
+            "windows unlike each other of a pool",
+        ),
+    },
     "Data": {
         "file": ("cnnspec.files:LARGEST_DATA", "bytes"),
         "table": ("cnnspec.training.data.table:LARGEST", "bytes of CSV, read in 4 times as many, 100 a line"),

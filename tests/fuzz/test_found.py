@@ -392,3 +392,24 @@ def test_windows_of_very_many_taps_are_gone_through_at_once(text: str) -> None:
         assert (network.build().predict(images) == 1).all()
     assert process_time() - started < 1
     assert verdict.memory < 100_000_000
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("input 400x400x4; depthwise 400x400", "a window of 400x400 has 160,000 places; at most 50,000"),
+        ("input 10x10x1; upconv 1 300x300 stride=300", "a window of 300x300 has 90,000 places"),
+        ("input 40x40x40x1; conv 1 40x40x40", "a window of 40x40x40 has 64,000 places"),
+        ("input 1000000x1; conv 1 1000000", "a window of 1000000 has 1,000,000 places"),
+        ("input 500000x1; avgpool 250000 stride=1", "250,000 places; at most 200,000"),
+        ("input 500000x1; maxpool 250001 stride=50000 padding=125000", "250,001 places"),
+        ("input 100000x1; maxpool to=99999", "99,999 windows unlike each other; at most 10,000"),
+    ],
+)
+def test_windows_whose_places_would_each_take_a_step_are_refused(text: str, said: str) -> None:
+    model = parse(text).build()
+    with measured(verdict := Verdict()):
+        fault = fault_of(model.predict, np.ones((1, *model.network.input), np.float32))
+    assert said in fault.message
+    assert "--backend torch" in fault.help[0]
+    assert verdict.memory < 200_000_000

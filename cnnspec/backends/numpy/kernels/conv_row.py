@@ -119,7 +119,7 @@ class RowConv(ConvStep):
         patches = store[: (count - 1) * rows.stride + rows.kernel]
         first, past = max(done, -top), max(done, min(len(patches), rows.size - top))
         filled, empty = [], [patches[done:first], patches[past:]]
-        for tap in range(columns.kernel):
+        for (tap,) in taps((columns,)):
             reach, block = columns.outputs(tap), patches[first:past, :, tap]
             pixels = self.image[top + first : top + past, :, columns.inputs(tap)]
             filled.append((block[:, :, reach], pixels))

@@ -12,19 +12,22 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Iterator
-from typing import ClassVar, TypeAlias
+from typing import ClassVar, Final, TypeAlias
 
 import numpy as np
 
 from cnnspec.backends.numpy.kernels.pool_apart import ApartPass, pays
 from cnnspec.backends.numpy.kernels.pool_passes import AxisPass, Extreme, ExtremePass, WidePass
 from cnnspec.backends.numpy.kernels.step import KernelStep
-from cnnspec.backends.numpy.kernels.window import WindowGeometry
+from cnnspec.backends.numpy.kernels.window import WindowGeometry, too_many
 from cnnspec.backends.numpy.layout import Array, Shape, along, move, spatial_axes
 from cnnspec.backends.numpy.team import Task
 from cnnspec.layers.pool import Adaptive, Pooling
 from cnnspec.layers.window import AdaptiveAxis
 from cnnspec.network.graph import Node
+
+MOST_PHASES: Final = 10_000
+"""Windows of an adaptive pool that have a pass each: they take some 50 us and 25 KB."""
 
 
 def windows_of(node: Node) -> tuple[WindowGeometry, ...]:
@@ -47,6 +50,10 @@ def sweeps_of(node: Node) -> list[Sweep]:
 
 def _phases(axis: AdaptiveAxis) -> Iterator[tuple[slice, WindowGeometry]]:
     parts, step = axis.shared, axis.count // axis.shared
+    if step > MOST_PHASES:
+        raise too_many(
+            f"a pool to {axis.count:,} positions has {step:,} windows unlike each other", MOST_PHASES
+        )
     for o, first, length in axis.phases():
         stride = axis.size // parts
         yield slice(o, None, step), WindowGeometry(axis.size, parts, length, stride, -first)

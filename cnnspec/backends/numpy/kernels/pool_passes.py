@@ -8,7 +8,7 @@ import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
 from cnnspec.backends.numpy.kernels.step import KernelStep
-from cnnspec.backends.numpy.kernels.window import WindowGeometry
+from cnnspec.backends.numpy.kernels.window import WindowGeometry, taps
 from cnnspec.backends.numpy.layout import Array
 
 MANY: Final = 128
@@ -38,7 +38,7 @@ class ExtremePass:
         self.x, self.y, self.window, self.extreme, self.training = x, y, window, extreme, training
         self.parts = [
             (x[:, window.inputs(tap)], y[:, window.outputs(tap)], window.outputs(tap))
-            for tap in range(window.kernel)
+            for (tap,) in taps((window,), VERY_MANY)
         ]
         self.complete = window.inside
         self.small = np.dtype(np.int8 if window.kernel <= 128 else np.int32)
@@ -167,6 +167,8 @@ class SumPass:
     def __init__(self, x: Array, y: Array, window: WindowGeometry) -> None:
         self.x, self.y, self.window = x, y, window
         self.alone = window.output == 1 and window.inside and window.dilation == 1
+        if not self.alone:
+            taps((window,), VERY_MANY)
 
     def forward(self) -> None:
         window = self.window

@@ -10,8 +10,12 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
+from math import prod
+from typing import Final
 
 from cnnspec.backends.numpy.layout import Array
+from cnnspec.diagnostics import SpecError
+from cnnspec.layers.base import show
 from cnnspec.layers.window import Axis
 
 
@@ -80,9 +84,27 @@ class WindowGeometry:
         return slice(start, start + max(0, (past - first - 1) * self.stride + 1), self.stride)
 
 
-def taps(windows: tuple[WindowGeometry, ...]) -> Iterator[tuple[int, ...]]:
-    """All taps in row-major order: the order in which PyTorch looks for a maximum."""
-    return product(*(range(window.kernel) for window in windows))
+MOST_TAPS: Final = 50_000
+"""Taps that a kernel takes a step each for, 5 KB to know it by: more would take seconds and gigabytes."""
+
+
+def taps(windows: tuple[WindowGeometry, ...], most: int = MOST_TAPS) -> Iterator[tuple[int, ...]]:
+    """All taps in row-major order: the order in which PyTorch looks for a maximum.
+
+    Raises SpecError where they are more than can be gone through one by one.
+    """
+    kernel = tuple(window.kernel for window in windows)
+    if prod(kernel) > most:
+        raise too_many(f"a window of {show(kernel)} has {prod(kernel):,} places", most)
+    return product(*map(range, kernel))
+
+
+def too_many(what: str, most: int) -> SpecError:
+    return SpecError.of(
+        "network-too-large",
+        f"{what}; at most {most:,} are gone through one by one",
+        "take a smaller window, or let PyTorch run it: --backend torch",
+    )
 
 
 def at_outputs(
