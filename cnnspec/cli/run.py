@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -134,22 +133,13 @@ def network_for(document: Document, given: Sequence[str]) -> Network:
     return network_of(Document(Source(document.source.name, filled), document.read_use))
 
 
-def refuse_beyond_memory(network: Network) -> None:
-    """Raises MemoryError before anything is made, where the outputs alone need more than the machine has."""
-    from cnnspec.analysis.memory import Memory
-
-    with suppress(OSError, ValueError, LookupError):
-        lines = Path("/proc/meminfo").read_text().splitlines()
-        free = next(int(line.split()[1]) * 1024 for line in lines if line.startswith("MemAvailable"))
-        if 2 * Memory(network).peak_bytes > free:
-            raise MemoryError
-
-
 def samples_of(network: Network, given: Sequence[str], seed: int, resizing: bool) -> dict[str, NDArray[Any]]:
     """The samples of each input; of several, each is given as ``--input NAME=X``."""
+    from cnnspec.analysis.memory import Memory
+    from cnnspec.backends.machine import refuse_beyond_memory
     from cnnspec.cli.inputs import input_array, ways, whole_sample
 
-    refuse_beyond_memory(network)
+    refuse_beyond_memory(2 * Memory(network).peak_bytes)
     inputs = {node.name: node.output for node in network.inputs}
     found = dict(zip(inputs, given, strict=False))
     if len(inputs) > 1:

@@ -22,7 +22,7 @@ from cnnspec.analysis.explain import explain
 from cnnspec.analysis.memory import Memory
 from cnnspec.analysis.receptive_field import spread_from
 from cnnspec.analysis.report import analyze
-from cnnspec.backends import images
+from cnnspec.backends import images, machine
 from cnnspec.diagnostics import Cure, Diagnostic
 from cnnspec.document import parse
 from cnnspec.elaborate import branches
@@ -413,3 +413,22 @@ def test_windows_whose_places_would_each_take_a_step_are_refused(text: str, said
     assert said in fault.message
     assert "--backend torch" in fault.help[0]
     assert verdict.memory < 200_000_000
+
+
+def test_patches_that_the_machine_has_no_memory_for_are_refused_before_they_are_made(
+    monkeypatch: pytest.MonkeyPatch, command: Command
+) -> None:
+    text = "input 100x100x1; upconv 1 200x200"
+    monkeypatch.setattr(machine, "free_bytes", lambda: 1_000_000_000)
+    with measured(verdict := Verdict()), pytest.raises(MemoryError):
+        parse(text).build().predict(np.ones((1, 100, 100, 1), np.float32))
+    assert verdict.memory < 100_000_000
+    code, _, err = command("run", "-e", text, "--input", "ones")
+    assert 2 == code
+    assert "not enough memory" in err
+    assert not parse("input 9x9x1; relu").build().predict(np.zeros((1, 9, 9, 1), np.float32)).any()
+
+
+def test_what_is_free_is_what_the_machine_tells() -> None:
+    free = machine.free_bytes()
+    assert free is None or 0 < free < 10**15

@@ -10,6 +10,7 @@ import numpy as np
 
 from cnnspec.backends.contract import Images, Scaling
 from cnnspec.backends.images import by_name, pixels
+from cnnspec.backends.machine import refuse_beyond_memory
 from cnnspec.backends.numpy.compile.lower import joined, late_tails, lower, map_readers
 from cnnspec.backends.numpy.compile.memory import place
 from cnnspec.backends.numpy.compile.plan import LossHead, ProgramPlan, StepCall
@@ -40,7 +41,9 @@ class Program:
         self._intake = parameters.intake
         plan = self._planned(parameters, loss, keep, input_gradient)
         if like is None:
-            self._take(plan(layout=place(plan().memory.lifetimes)))
+            layout = place(plan().memory.lifetimes)
+            refuse_beyond_memory(layout.total_bytes)
+            self._take(plan(layout=layout))
         else:
             self._take(plan(layout=like.memory.layout, owned=like.memory.owned))
         self.beside: list[Program] = []
