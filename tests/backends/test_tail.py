@@ -81,11 +81,12 @@ def test_a_tail_makes_what_steps_of_their_own_make(
 
 @pytest.mark.parametrize("value", [np.inf, -np.inf, np.nan])
 @pytest.mark.parametrize("layer", LAYERS.values(), ids=LAYERS)
-@pytest.mark.parametrize("lanes", [1, 2])
+@pytest.mark.parametrize("lanes, tiles", [(1, 1), (2, 1), (2, 1 << 20)])
 def test_what_is_not_finite_goes_through_a_tail(
-    layer: str, lanes: int, value: float, monkeypatch: pytest.MonkeyPatch
+    layer: str, lanes: int, tiles: int, value: float, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(conv_winograd, "SLAB_BYTES", 1)
+    monkeypatch.setattr(conv_winograd, "TILES_OF_A_LANE", tiles)
     found, _, expected, _ = both(f"{layer} -> batchnorm -> relu", 1, lanes, monkeypatch, sow=value)
     np.testing.assert_array_equal(kinds(found), kinds(expected))
 

@@ -71,13 +71,15 @@ SHAPES = [((11, 9, 5), 1, 2), ((40, 6, 3), "same", 1), ((3, 3, 4), 0, 3)]
 
 @pytest.mark.parametrize("kernel", [WinogradConv, Winograd4Conv, SlabConv, RowConv])
 @pytest.mark.parametrize("slab", [1, 1 << 20])
+@pytest.mark.parametrize("tiles", [1, 1 << 20])
 @pytest.mark.parametrize("shape, padding, batch", SHAPES)
 def test_lanes_of_many_slabs_and_of_one(
-    kernel: type[ConvStep], slab: int, shape: tuple[int, ...], padding: int | str, batch: int,
+    kernel: type[ConvStep], slab: int, tiles: int, shape: tuple[int, ...], padding: int | str, batch: int,
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:  # fmt: skip
     monkeypatch.setattr(conv_winograd, "SLAB_BYTES", slab)
     monkeypatch.setattr(conv_winograd, "SLAB_PER_WEIGHT", 0)
+    monkeypatch.setattr(conv_winograd, "TILES_OF_A_LANE", tiles)
     monkeypatch.setattr(conv_row, "SLAB_BYTES", slab)
     monkeypatch.setattr(conv_slab, "COLUMNS", slab)
     monkeypatch.setattr(table, "kernel_of", lambda *_: Choice(kernel, "asked for"))

@@ -49,6 +49,8 @@ MOST_VALUES = 1 << 23
 """… so many values of all samples: VGG-16's first maps, eight at once, gain a tenth for 100 MB more."""
 FEWEST_TILES = 32
 """Of all samples: with fewer the products are too narrow."""
+TILES_OF_A_LANE = 96
+"""With so many, lanes take rows of tiles and meet once a layer; with fewer, channels, then filters: twice."""
 SLAB_BYTES = 2 << 20
 """Tiles of one slab, before and after the transform: near the cache, and large products …"""
 SLAB_PER_WEIGHT = 4
@@ -133,10 +135,10 @@ class WinogradConv(ConvStep):
         down, across = -(-rows.output // self.m), -(-columns.output // self.m)
         row_bytes = places * across * batch * (channels + filters) * kind.itemsize
         slab_bytes = min(max(SLAB_BYTES, SLAB_PER_WEIGHT * self.U.nbytes), MOST_SLAB_BYTES)
-        height, lanes = max(1, min(down, slab_bytes // row_bytes)), self.context.lanes
-        by_rows = down >= 2 * lanes * height
-        several = list(parts(down, lanes if by_rows else 1))
-        each = 1 if by_rows else lanes
+        lanes = self.context.lanes
+        by_rows = down // lanes * across * batch >= TILES_OF_A_LANE
+        several, each = list(parts(down, lanes if by_rows else 1)), 1 if by_rows else lanes
+        height = max(1, min(several[-1].stop - several[-1].start, slab_bytes // row_bytes))
         self.channels, self.filters = list(parts(channels, each)), list(parts(filters, each))
         self.bands = [self._band(rows, across, height) for rows in several]
 
