@@ -12,6 +12,7 @@ from torch import nn
 
 import cnnspec
 from benchmarks.torch_net import chain
+from cnnspec.backends.contract import Images, Scaling
 from cnnspec.recipe.models import CrossEntropy, OneCycle, Recipe, Sgd
 from cnnspec.resources import example_text
 from cnnspec.training.data import load
@@ -45,6 +46,12 @@ def train(net: nn.Module, images: torch.Tensor, labels: torch.Tensor, recipe: Re
             cycle.step()
 
 
+def scaled(images: Images, scaling: Scaling) -> torch.Tensor:
+    """Bytes N x H x W x C as floats N x C x H x W."""
+    factor, shift = (torch.tensor(value, dtype=torch.float32) for value in (scaling.factor, scaling.shift))
+    return (torch.tensor(images) * factor + shift).movedim(-1, 1).contiguous()
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("network")
@@ -56,14 +63,9 @@ def main() -> None:
     network = cnnspec.parse(example_text(options.network))
     recipe, data, net = network.recipe or Recipe(), load("mnist"), chain(network)
     scaling = scaling_of(recipe.normalise, data.train_images)
-    factor, shift = torch.tensor(scaling.factor), torch.tensor(scaling.shift)
-
-    def tensor(images: object) -> torch.Tensor:
-        return (torch.tensor(images) * factor + shift).movedim(-1, 1).contiguous()
-
-    train(net, tensor(data.train_images), torch.tensor(data.train_labels), recipe)
+    train(net, scaled(data.train_images, scaling), torch.tensor(data.train_labels), recipe)
     with torch.inference_mode():
-        right = net(tensor(data.test_images)).argmax(1) == torch.tensor(data.test_labels)
+        right = net(scaled(data.test_images, scaling)).argmax(1) == torch.tensor(data.test_labels)
     print(f"test accuracy {100 * right.float().mean():.2f} %")
 
 

@@ -9,6 +9,7 @@ import sys
 import time
 from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 import cnnspec
@@ -19,6 +20,7 @@ from benchmarks.rivals import Rival, Times
 from benchmarks.table import Entry, Ratio
 from cnnspec.layers.registry import LAYERS
 from cnnspec.resources import folder
+from cnnspec.training.evaluate import scaling_of
 
 
 def test_a_ratio_above_one_means_we_are_ahead() -> None:
@@ -239,6 +241,7 @@ def test_pytorch_trains_and_predicts_the_same_networks(monkeypatch: pytest.Monke
 def test_pytorch_follows_our_recipe() -> None:
     torch = pytest.importorskip("torch")
     from benchmarks.torch_net import chain
+    from benchmarks.torch_train import scaled
     from benchmarks.torch_train import train as follow
 
     text = (
@@ -250,6 +253,8 @@ def test_pytorch_follows_our_recipe() -> None:
     labels = torch.arange(4).repeat(16) // 2
     follow(net, images, labels, network.training_recipe)
     assert torch.equal(labels, net(images).argmax(1))
+    scaling = scaling_of(network.training_recipe.normalise, np.zeros((2, 1, 1, 4), np.uint8))
+    assert net(scaled(np.zeros((2, 1, 1, 4), np.uint8), scaling)).dtype == torch.float32
 
 
 @pytest.mark.torch
