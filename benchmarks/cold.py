@@ -93,7 +93,8 @@ def one(workers: int, setting: str, runs: int) -> Entry:
         told(times, min(run.accuracy for run in side))
         for times, side in zip((ours, theirs), sides, strict=True)
     ]
-    what = f"`train lenet` on MNIST, cold, {counted(workers, 'worker')}, {setting}, {counted(runs, 'seed')}"
+    pinned = f", {setting}" if len(SETTINGS) > 1 else ""
+    what = f"`train lenet` on MNIST, cold, {counted(workers, 'worker')}{pinned}, {counted(runs, 'seed')}"
     return Entry(
         what, figures[0], f"PyTorch, {counted(workers, 'thread')}", figures[1],
         {setting: ratio(ours, theirs)},
