@@ -102,6 +102,20 @@ def test_a_label_given_ten_thousand_times_is_told_in_no_time() -> None:
     assert [] == drive("input 8\n" + "l: relu\n" * 10_000, slowest=8).faults
 
 
+LONG = "a" * 40_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [f"conv {LONG} <", f"conv {LONG} x {LONG}!:", f"conv 3 x{LONG}.: 3", f"dense 3 - {'9' * 40_000} -"],
+    ids=["a value", "a colon", "a point", "a number"],
+)
+def test_a_word_as_long_as_a_book_is_told_in_no_time(text: str) -> None:
+    started = process_time()
+    assert parse_tolerant(Source("", f"input 4x4x1; {text}"))[1]
+    assert process_time() - started < 5
+
+
 def test_a_wide_window_over_a_repeating_pattern_looks_at_its_ends() -> None:
     text = "input 4x4x1; upsample 4; repeat 1000 { conv 1 2001x2001 padding=1000 }"
     assert [] == drive(text, slowest=4).faults

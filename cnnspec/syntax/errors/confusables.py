@@ -30,6 +30,7 @@ _LAYER: Final = re.compile(r"[ \t]*[^\W\d]\w*[ \t]+[\d?]")
 """What looks like a layer with its first value."""
 _CAPITAL: Final = re.compile(r"(\d+|\?)([xX×*](\d+|\?))+")
 _LIST: Final = re.compile(r"\[[1-9]\d*([ \t]*,[ \t]*[1-9]\d*)*\]")
+_LAST: Final = re.compile(r"(?<!\w)\d*([^\W\d]\w*)$")
 _HALF: Final = re.compile(r"(\d+[x×])+$")
 
 
@@ -147,12 +148,12 @@ def _colon(context: ErrorContext, character: str) -> Diagnostic | None:
     if character == ":" and context.word in WITH_BODY and "LBRACE" in context.expected:
         message = f"`{context.word}` needs braces around what it holds"
         return context.fault("missing-body", message, context.here, f"as in `{FORMS[context.word]}`")
-    name = re.search(r"([^\W\d]\w*)$", context.said)
-    if character != ":" or not name:
+    name = _LAST.search(context.said) if character == ":" else None
+    if not name:
         return None
     if not re.fullmatch(r"[\w.]+", context.said):
         span = context.source.span(context.at, context.at + 1)
-        fix = Fix(span, "=", f"write {name[0]}=")
+        fix = Fix(span, "=", f"write {name[1]}=")
         return context.fault("colon-for-equals", "options take `=`, not `:`", span, fix=fix)
     return None
 

@@ -36,6 +36,9 @@ def told(code: str, message: str, help: str, when: Callable[[ErrorContext], obje
 VALUES: Final = frozenset(("NUMBER", "SIZE", "NAME", "STRING", "UNKNOWN", "LPAR", "MINUS", "NOT"))
 
 WITHOUT_BODY: Final = ("network", "input", "expect", "use", "from", "let")
+# A word at the end is looked for where words begin: from each of its letters it would take ages.
+_NO_VALUE: Final = re.compile(r"(?<!\w)\d*([^\W\d]\w*)\s*=$")
+_PERCENT: Final = re.compile(r"(?<!\d)(\d+(?:\.\d+)?)[ \t]*%$")
 _OPERATOR: Final = re.compile(r"(//|[-+*%<>]|[=!<>]=|\b(?:and|or|not))$")
 _CALL: Final = re.compile(r"(?:[\w.]+[ \t]*:)?\s*[^\W\d]\w*\(")
 
@@ -85,12 +88,12 @@ def call_parentheses(source: Source, at: int, word: str) -> Diagnostic:
 
 
 def _missing_value(context: ErrorContext) -> Diagnostic | None:
-    match = re.search(r"([^\W\d]\w*)\s*=$", context.said)
+    match = _NO_VALUE.search(context.said)
     if not match or context.found == "[":
         return None
     name = match[1]
     what = "the constant" if context.word == "let" else "the option"
-    span = context.source.span(context.start + match.start(), context.start + match.end())
+    span = context.source.span(context.start + match.start(1), context.start + match.end())
     help = f"write its value right after the `=`, or leave `{name}=` out"
     return context.fault("missing-value", f"{what} `{name}` has no value", span, help)
 
@@ -100,7 +103,7 @@ def _missing_operand(context: ErrorContext) -> Diagnostic | None:
     if not match or context.kind == CHARACTER:
         return None
     message = f"`{match[0]}` has nothing on its right"
-    if percent := re.search(r"(\d+(?:\.\d+)?)[ \t]*%$", context.said):
+    if percent := _PERCENT.search(context.said):
         span = context.source.span(context.start + percent.start(), context.start + percent.end())
         part = f"{float(percent[1]) / 100:g}"
         help, fix = f"{percent[0]} is a part of 1: {part}", Fix(span, part, f"write {part}")
