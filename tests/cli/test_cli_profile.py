@@ -72,7 +72,7 @@ def test_json_holds_every_step() -> None:
     assert result.exit_code == 0
     data = json.loads(result.output)
     assert "cnnspec/profile/1" == data["schema"]
-    assert ["conv1", "maxpool1", "conv1", "relu1", "dense1", "dense1", "softmax1"] == [
+    assert ["conv1", "maxpool1", "conv1", "relu1", "dense1", "softmax1"] == [
         step["layer"] for step in data["steps"]
     ]
     assert 3 * 4 * 9 * 36 == data["steps"][0]["multiplies"]
