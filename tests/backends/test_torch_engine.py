@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import pickle
+import subprocess
+import sys
 from copy import copy
 from functools import partial
 from pathlib import Path
@@ -44,6 +46,21 @@ def words_of(case: Case) -> Any:
         return in_torch(network_of(case), dtype="float64")
     except SpecError as error:
         pytest.skip(error.diagnostics[0].message)
+
+
+def test_a_network_is_built_without_pytorchs_compiler() -> None:
+    """It takes a second to load, and lays a folder among the temporary files."""
+    spec = "input 4x4x2; attention 2; positions; token 1; layernorm"
+    command = f"import sys, cnnspec; cnnspec.parse({spec!r}).build(0, 'torch')"
+    command += "; print('torch._dynamo' in sys.modules)"
+    told = subprocess.run([sys.executable, "-c", command], capture_output=True, text=True, check=True)
+    assert told.stdout.strip() == "False"
+
+
+def test_building_leaves_pytorchs_generator_as_it_was() -> None:
+    before = torch.get_rng_state()
+    in_torch(cnnspec.parse("input 4x4x2; positions; conv 3 1x1"))
+    assert torch.equal(before, torch.get_rng_state())
 
 
 @pytest.mark.parametrize("case", CASES, ids=repr)

@@ -69,16 +69,24 @@ class NetworkModule(nn.Module):  # type: ignore[misc]
         self.network = network
         self.namespace: dict[str, Any] = dict(LIBRARY)
         exec(text.helpers, self.namespace)
-        with torch.device("meta"):  # nothing is drawn that is set afterwards
-            for node in network.layers:
-                if text.layers[node.index].make and not node.share:
-                    module = eval(text.layers[node.index].make, self.namespace)
-                    module.requires_grad_(not getattr(node.layer, "frozen", False))
-                    self.add_module(self._module_of(node), module)
+        for node in network.layers:
+            if text.layers[node.index].make and not node.share:
+                module = self._made(text.layers[node.index].make)
+                module.requires_grad_(not getattr(node.layer, "frozen", False))
+                self.add_module(self._module_of(node), module)
         self.to_empty(device="cpu")
         self.namespace |= self._modules
         self.statements = [self._statement(node, text.layers[node.index]) for node in network.layers]
         self.run = cache(self._run)
+
+    def _made(self, make: str) -> nn.Module:
+        """A module without its weights: nothing is drawn that is set afterwards.
+
+        Of its own alone: to scale drawn numbers that are not there PyTorch loads its compiler, in a second.
+        What others draw leaves the generator as it was.
+        """
+        with torch.device("meta" if make.startswith("nn.") else "cpu"), torch.random.fork_rng(devices=[]):
+            return eval(make, self.namespace)
 
     def arrays(self) -> dict[str, Tensor]:
         """All weights and buffers by the names that the network gives them."""
