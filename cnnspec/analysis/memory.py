@@ -21,11 +21,11 @@ The rules, so that a figure can be checked by hand:
   depend on a trained weight, one gradient a trainable parameter, and the optimizer's
   state: none for SGD, one value a parameter for momentum and RMSprop, two for both
   together and for Adam. The parameters themselves are ``weight_bytes``.
-- This is what a plain implementation keeps, PyTorch among them; what kernels compute in
-  comes on top. The NumPy backend needs 0.8 to 1.15 times as much for every example but
-  seven, up to twice as much: networks of a layer or a few and of a few megabytes, which
-  need little beside that room, and those with transformed weights larger than a map.
-  It needs less where it forgets a map before the gradients are at their peak.
+- This is what a plain implementation keeps; what kernels compute in comes on top. The
+  NumPy backend needs 0.8 to 1.15 times as much for every example but seven, up to twice
+  as much: networks of a layer or a few and of a few megabytes, which need little beside
+  that room, and those with transformed weights larger than a map. It needs less where it
+  forgets a map before the gradients are at their peak.
 """
 
 from __future__ import annotations

@@ -37,6 +37,8 @@ class Profile:
     weight_bytes: int
     map_bytes: int
     scratch_bytes: int
+    threads: int = 1
+    """How many predict such a batch at the same time; one of them was timed."""
 
     @property
     def seconds(self) -> float:

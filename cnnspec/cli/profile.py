@@ -119,6 +119,10 @@ def _totals(found: Profile) -> list[str]:
         f"{speed} GFLOP/s that a large matrix product reaches here",
         f"memory: weights {in_bytes(found.weight_bytes)}, maps {maps}, scratch of the kernels {scratch}",
     ]
+    if found.threads > 1:
+        told.append(
+            f"{found.threads} threads predict {grouped(found.batch)} each at the same time: this is one"
+        )
     if any(row.within for row in found.rows):
         told.append("batch norm and ReLU without a row run in the pass of the layer before them")
     fast = [row for row in found.rows if row.gflops > found.peak]
@@ -135,6 +139,7 @@ def document(found: Profile) -> dict[str, Any]:
         "schema": SCHEMA,
         "network": found.name,
         "batch": found.batch,
+        "threads": found.threads,
         "training": found.training,
         "steps": [
             {

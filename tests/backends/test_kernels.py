@@ -10,7 +10,7 @@ import pytest
 from cases.registry import CASES, Case
 from cases.single import data, model_of, network_of, run
 
-from cnnspec.backends.numpy.kernels import conv_shift, conv_slab, norm
+from cnnspec.backends.numpy.kernels import conv_shift, conv_slab, norm, tail
 from cnnspec.backends.numpy.kernels import curve as activation_block
 from cnnspec.backends.numpy.kernels import table as choose
 from cnnspec.backends.numpy.kernels.conv_depthwise import DepthwiseConv
@@ -88,8 +88,9 @@ def test_depthwise_gets_its_own_kernels() -> None:
 def test_batchnorm_in_any_blocks_equals_the_definition(
     case: Case, block: int, short: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(norm, "BLOCK", block)
-    monkeypatch.setattr(norm, "SHORT", short)
+    for module in (norm, tail):
+        monkeypatch.setattr(module, "BLOCK", block)
+    monkeypatch.setattr(tail, "SHORT", short)
     fast, plain = model_of(case), model_of(case, reference=True)
     images, direction = data(fast, 3)
     np.testing.assert_allclose(fast.predict(images), plain.predict(images), atol=1e-12)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from threadpoolctl import threadpool_limits
 
 import cnnspec
+from cnnspec.backends.numpy import threads
 from cnnspec.backends.numpy.engine import NumpyEngine
 from cnnspec.backends.numpy.kernels.table import Kernels
-from cnnspec.backends.numpy.profile import peak, profile
+from cnnspec.backends.numpy.profile import measure, peak, profile
 
 
 def test_every_step_is_timed() -> None:
@@ -44,6 +46,15 @@ def test_a_pool_that_is_asked_for_places_says_so() -> None:
     assert ["a later layer asks where each value was taken from", ""] == [
         step.reason for step in program.steps
     ]
+
+
+def test_of_a_batch_that_threads_share_one_thread_is_timed(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(threads, "WORTH_SHARING", 0)
+    for name in threads.CHOSEN_BY:
+        monkeypatch.delenv(name, raising=False)
+    with threadpool_limits(limits=2, user_api="blas"):
+        found = measure(cnnspec.parse("input 8x8x1; conv 4 3x3 -> relu"), 6, rounds=1)
+    assert (found.batch, found.threads) == (3, 2)
 
 
 def test_the_peak_is_measured() -> None:

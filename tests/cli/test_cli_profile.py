@@ -38,6 +38,10 @@ def test_what_runs_within_a_step_is_told() -> None:
     command_line = ["-e", "input 8x8x1; conv 4 3x3 -> batchnorm -> relu", "--format", "json"]
     (step,) = json.loads(CliRunner().invoke(command, command_line).output)["steps"]
     assert ["batchnorm1", "relu1"] == step["within"]
+    assert "at the same time" not in render(FOUND, Terminal(100))
+    assert "2 threads predict 2 each at the same time: this is one" in render(
+        replace(FOUND, threads=2), Terminal(100)
+    )
     told = "batch norm and ReLU without a row run in the pass of the layer before them"
     assert told not in render(FOUND, Terminal(100))
     assert told in render(replace(FOUND, rows=[replace(FOUND.rows[0], within=("relu1",))]), Terminal(100))

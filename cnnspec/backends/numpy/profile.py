@@ -68,20 +68,25 @@ def measure(
 ) -> Profile:
     """Runs the network on random images and labels, and times its steps, best of ``rounds``.
 
-    ``batch`` is 1 unless given, in training the recipe's.
+    ``batch`` is 1 unless given, in training the recipe's. Where threads share the samples of a batch,
+    it is those of one thread that are timed.
     """
     size = batch or (network.training_recipe.batch if training else 1)
     engine = NumpyEngine(network)
     multiplies = size * engine.multiplies
-    lanes = 1 if training else sharing(size, size, multiplies)[0]
-    program = engine.compile(size, training, lanes=lanes)
+    lanes, each = (1, size) if training else sharing(size, size, multiplies)
+    program = engine.compile(each, training, lanes=lanes if size == 1 else 1)
+    size, threads = each, lanes if size > 1 else 1
     random = np.random.default_rng(0)
     images = {node.name: random.random((size, *node.output), np.float32) for node in network.inputs}
     outputs = random.integers(0, program.result().shape[-1], (size, *program.result().shape[1:-1]))
     with threads_of(lanes, multiplies):
         program.load(images, outputs if training else None)
         rows = profile(program, rounds)
-    best = peak()
+        best = peak() if threads == lanes else 0.0
+    best = best or peak()
     memory = program.memory
     weights = sum(values.nbytes for values in engine.weights.values())
-    return Profile(network.name, size, training, rows, best, weights, memory.map_bytes, memory.scratch_bytes)
+    return Profile(
+        network.name, size, training, rows, best, weights, memory.map_bytes, memory.scratch_bytes, threads
+    )

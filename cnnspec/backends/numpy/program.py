@@ -12,7 +12,7 @@ from cnnspec.backends.contract import Images, Scaling
 from cnnspec.backends.images import by_name, pixels
 from cnnspec.backends.machine import refuse_beyond_memory
 from cnnspec.backends.numpy.compile.lower import joined, late_tails, lower, map_readers
-from cnnspec.backends.numpy.compile.memory import place
+from cnnspec.backends.numpy.compile.memory import ArenaLayout, place
 from cnnspec.backends.numpy.compile.plan import LossHead, ProgramPlan, StepCall
 from cnnspec.backends.numpy.kernels.table import pick_for
 from cnnspec.backends.numpy.layout import Array, inner_view, outer_view
@@ -40,12 +40,9 @@ class Program:
         self.lanes = 1 if training else lanes
         self._intake = parameters.intake
         plan = self._planned(parameters, loss, keep, input_gradient)
-        if like is None:
-            layout = place(plan().memory.lifetimes)
-            refuse_beyond_memory(layout.total_bytes)
-            self._take(plan(layout=layout))
-        else:
-            self._take(plan(layout=like.memory.layout, owned=like.memory.owned))
+        self.layout: ArenaLayout = like.layout if like else place(plan().memory.lifetimes)
+        refuse_beyond_memory(self.layout.total_bytes)
+        self._take(plan(layout=self.layout, owned=like.memory.owned if like else None))
         self.beside: list[Program] = []
         self.refresh()
 

@@ -1,9 +1,9 @@
-"""Threads that share out what the steps of a prediction do.
+"""Threads that share a prediction: the samples of a batch, or what the steps of a single sample do.
 
 Each of them runs matrix products on its own, with BLAS on one thread. BLAS's threads wait for each other
 by spinning, within each product: beside other programs whoever waits takes the core that the other one
-needs. These wait asleep, a few times a layer, so a busy machine costs a prediction its share and no more;
-and they share copies and additions too, not products alone.
+needs. These wait asleep, once a batch or a time or two a layer, so a busy machine costs a prediction its
+share and no more; and they share copies and additions too, not products alone.
 """
 
 from __future__ import annotations

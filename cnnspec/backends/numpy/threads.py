@@ -42,7 +42,8 @@ def sharing(samples: int, batch: int, multiplies: int) -> tuple[int, int]:
     """
     if multiplies > (SMALL if batch == 1 or _chosen() else WORTH_SHARING):
         lanes = _SOLO.threads
-        return lanes, -(-batch // lanes)
+        each = -(-batch // lanes)
+        return lanes if batch == 1 else -(-batch // each), each
     if multiplies > WHOLE and batch > 1 and not _chosen():
         return min(_SOLO.threads, -(-samples // batch)), batch
     return 1, batch

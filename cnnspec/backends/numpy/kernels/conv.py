@@ -38,6 +38,8 @@ class ConvStep(KernelStep):
     Patches are made anew for the weight gradient: to keep them takes as many maps as there are taps.
     """
 
+    finishes = frozenset({"affine", "clip"})
+
     def build(self) -> None:
         self.layer = as_conv(self.node)
         self.windows = tuple(map(WindowGeometry.of, self.layer.axes(self.node.input_shapes)))

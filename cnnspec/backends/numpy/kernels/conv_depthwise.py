@@ -31,7 +31,6 @@ class DepthwiseConv(ConvStep):
     """Each channel alone; maps are seen as (*rows, channel, filter of the channel, column, sample)."""
 
     reads_input = True
-    finishes = frozenset({"affine", "clip"})
 
     def build(self) -> None:
         self.channels = self.node.input_shapes[0][-1]

@@ -20,8 +20,6 @@ class PatchConv(ConvStep):
     Patches (*outer rows, group, *taps, channel, column, sample); weights (group, filter, taps·channel).
     """
 
-    finishes = frozenset({"affine", "clip"})
-
     def arrange(self) -> None:
         groups, channels, batch = self.layer.groups, self.node.input_shapes[0][-1], self.context.batch
         self.outer = tuple(window.output for window in self.windows[:-1])

@@ -63,8 +63,6 @@ class RowConv(ConvStep):
     Patches (row, channel, tap, column, sample); weights (filter, tap row · channel · tap column).
     """
 
-    finishes = frozenset({"affine", "clip"})
-
     def arrange(self) -> None:
         self.rows, self.columns = two_axes(self.windows)
         self.image = with_rows(self.x)

@@ -49,7 +49,6 @@ class SlabConv(ConvStep):
     """Two axes, one group. Patches (taps · channel, row · column · sample)."""
 
     reads_input = True
-    finishes = frozenset({"affine", "clip"})
 
     def arrange(self) -> None:
         filters, channels, *kernel = self.weight.shape

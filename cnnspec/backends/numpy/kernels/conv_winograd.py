@@ -118,7 +118,6 @@ class WinogradConv(ConvStep):
 
     m = 2
     """Outputs of a tile along each axis."""
-    finishes = frozenset({"affine", "clip"})
     matrices = G2, B2, A2
     """G, Bᵀ and Aᵀ."""
 

@@ -8,9 +8,8 @@ from functools import partial
 import numpy as np
 
 from cnnspec.backends.numpy.kernels.step import KernelStep, channel_sum
-from cnnspec.backends.numpy.kernels.tail import TailPart
+from cnnspec.backends.numpy.kernels.tail import Tail, TailPart
 from cnnspec.backends.numpy.layout import Array, Shape, planes
-from cnnspec.backends.numpy.team import together
 from cnnspec.layers.norm import BatchNorm
 from cnnspec.network.graph import Node
 
@@ -43,21 +42,23 @@ class BatchNormStep(KernelStep):
         self.source, self.target = planes(self.x), planes(self.y)
         rows, channels, run = self.source.shape
         self.count = rows * run
-        self.mean, self.var, self.factor, self.term = self.passing((4, channels))
+        self.mean, self.var, self.factor = self.passing((3, channels))
         self.ones = np.ones(run, self.memory.dtype)
-        self.stretch = ChannelAffine(self, self.source, self.target, self.factor, self.term)
         if self.by_batch:
             self.away = self.passing(self.source.shape)
+            return
+        self.running = Tail([self.tail_part(self.node, weights)], channels, self.memory)
+        self.several = [
+            self.running.on(self.target[part], source=self.source[part])
+            for part in self.lanes_of(rows, self.x.nbytes)
+        ]
 
     def forward(self) -> None:
         if self.by_batch:
             self._normalise_by_batch()
         else:
-            self._scale_by_running()
-
-    def _scale_by_running(self) -> None:
-        self.factor[:], self.term[:] = by_running(self.context.weights, self.layer.epsilon)
-        self.stretch()
+            self.running.refresh()
+            self.together(self.several)
 
     def _normalise_by_batch(self) -> None:
         channel_sum(self.source, self.ones, self.mean)
@@ -112,7 +113,7 @@ class BatchNormStep(KernelStep):
         By the running ones factor·dy.
         """
         if not self.by_batch:
-            np.multiply(self.dy, self.factor[:, None], out=self.dy)
+            np.multiply(self.dy, self.running.factor[:, None], out=self.dy)
             return
         by_shift, by_scale = self.sums
         channel_sum(self.dy, self.ones, by_shift)
@@ -148,36 +149,6 @@ FAR = 4.0
 """Deviations that a mean may lie from 0 before a second look at it pays."""
 BLOCK = 1 << 16
 """Values that stay near the second-level cache from the product to the sum."""
-SHORT = 1024
-"""Rows of one channel up to here are too short for a call to run over each by itself."""
-
-
-class ChannelAffine:
-    """Each channel times a factor plus a term; where its rows are short, these are repeated along them."""
-
-    def __init__(self, step: KernelStep, x: Array, y: Array, factor: Array, term: Array) -> None:
-        rows, channels, run = x.shape
-        self.values = factor[:, None], term[:, None]
-        self.repeated: tuple[Array, ...] = ()
-        if run <= SHORT:
-            self.repeated = tuple(step.scratch((2, channels, run)))
-            x, y = x.reshape(rows, channels * run), y.reshape(rows, channels * run)
-        self.high, self.lanes = max(1, BLOCK // (channels * run)), step.context.lanes
-        self.several = [(x[part], y[part]) for part in step.lanes_of(rows, x.nbytes)]
-
-    def __call__(self) -> None:
-        factor, term = self.values
-        for repeated, values in zip(self.repeated, self.values, strict=False):
-            np.copyto(repeated, values)
-        if self.repeated:
-            factor, term = (repeated.reshape(-1) for repeated in self.repeated)
-        together([partial(self._stretch, x, y, factor, term) for x, y in self.several], self.lanes)
-
-    def _stretch(self, x: Array, y: Array, factor: Array, term: Array) -> None:
-        for row in range(0, len(x), self.high):
-            part = y[row : row + self.high]
-            np.multiply(x[row : row + self.high], factor, out=part)
-            np.add(part, term, out=part)
 
 
 def drawn_shape(part: str, shape: Shape) -> Shape:

@@ -60,17 +60,29 @@ class Tail:
         for along in self.repeated.values():
             np.copyto(along, self.values[..., None])
 
-    def on(self, y: Array, channels: slice, axis: int, repeat: bool = True) -> Task:
-        """What does this to an array in place, whose ``axis`` is of these channels.
+    @property
+    def factor(self) -> Array:
+        """The factor of each channel."""
+        assert self.values is not None
+        factor: Array = self.values[1]
+        return factor
+
+    def on(
+        self, y: Array, channels: slice = slice(None), axis: int = 1, *, source: Array | None = None,
+        repeat: bool = True,
+    ) -> Task:  # fmt: skip
+        """What does this to an array in place, or from a ``source`` like it; ``axis`` is of these channels.
 
         To ``repeat`` values along short rows takes room, which there is before the first pass alone.
         """
-        pieces, values = [y], self.values
+        x = y if source is None else source
+        pieces, values = [(x, y)], self.values
         if axis == 1 and y.ndim == 3 and y.size:
             high = max(1, BLOCK // y[0].size)
-            pieces = [y[row : row + high] for row in range(0, len(y), high)]
-            if repeat and values is not None and y.shape[2] <= SHORT and y.flags.c_contiguous:
-                pieces = [piece.reshape(len(piece), -1) for piece in pieces]
+            pieces = [(x[row : row + high], y[row : row + high]) for row in range(0, len(y), high)]
+            even = x.flags.c_contiguous and y.flags.c_contiguous
+            if repeat and values is not None and y.shape[2] <= SHORT and even:
+                pieces = [(one.reshape(len(one), -1), two.reshape(len(two), -1)) for one, two in pieces]
                 along = self._along(values, y.shape[2])[:, channels]
                 return partial(_finish, pieces, along.reshape(len(values), -1), self.most)
         if values is not None:
@@ -84,11 +96,11 @@ class Tail:
         return self.repeated[run]
 
 
-def _finish(pieces: list[Array], values: Array | None, most: float | None) -> None:
-    for y in pieces:
+def _finish(pieces: list[tuple[Array, Array]], values: Array | None, most: float | None) -> None:
+    for x, y in pieces:
         if values is not None:
             if len(values) > 1:
-                np.multiply(y, values[1], out=y)
-            np.add(y, values[0], out=y)
+                x = np.multiply(x, values[1], out=y)
+            x = np.add(x, values[0], out=y)
         if most is not None:
-            np.clip(y, 0, most, out=y)
+            np.clip(x, 0, most, out=y)
