@@ -17,6 +17,7 @@ from cases.special import SPECIAL, kinds, sown
 from threadpoolctl import threadpool_limits
 
 import cnnspec
+from cnnspec.backends.images import part
 from cnnspec.backends.numpy import team as team_module
 from cnnspec.backends.numpy import threads
 from cnnspec.backends.numpy.engine import NumpyEngine
@@ -115,11 +116,36 @@ def test_programs_side_by_side_share_packed_weights_and_nothing_else() -> None:
     engine = NumpyEngine(cnnspec.parse(NET))
     first, second = engine._programs_beside(2, (), 2)
     assert first.memory.owned
-    assert all(mine is other for mine, other in zip(first.memory.owned, second.memory.owned, strict=True))
+    assert all(np.shares_memory(*pair) for pair in zip(first.memory.owned, second.memory.owned, strict=True))
     assert second.memory.owned_bytes == 0
     assert second.memory.nbytes == first.memory.nbytes - first.memory.owned_bytes
     assert not np.shares_memory(first.result(), second.result())
     assert engine._programs_beside(2, (), 2) == [first, second]
+
+
+@pytest.mark.parametrize("case", CASES, ids=repr)
+def test_no_layer_writes_in_a_pass_what_programs_share(case: Case) -> None:
+    engine = model_of(case)
+    images, _ = data(engine, 4)
+    expected = engine.predict(images, batch=4)
+    programs = engine._programs_beside(2, (), 2)
+    assert not any(array.flags.writeable for array in programs[1].memory.owned)
+    for n, program in enumerate(programs):
+        program.load(part(images, 2 * n, 2))
+    for calls in zip(*(program.forward_calls(fresh=False) for program in programs), strict=True):
+        for call in calls:
+            call.run()
+    found = np.concatenate([program.result() for program in programs])
+    np.testing.assert_allclose(found, expected, rtol=1e-9, atol=1e-12)
+
+
+def test_batch_norm_at_the_same_time_gives_the_same_bits() -> None:
+    spec = "input 2x2x512; " + "batchnorm; sigmoid; " * 20 + "conv 2 1x1"
+    engine = NumpyEngine(cnnspec.parse(spec), seed=1)
+    images = np.random.default_rng(0).standard_normal((2, 2, 2, 512)).astype(np.float32)
+    with threadpool_limits(limits=2, user_api="blas"):
+        assert len({engine.predict(images, batch=2).tobytes() for _ in range(100)}) == 1
+        assert [*engine._programs.values()][-1].beside
 
 
 @pytest.mark.parametrize("samples, batch", [(7, 4), (12, 5), (2, 2), (3, 64), (5, 1), (0, 4)])

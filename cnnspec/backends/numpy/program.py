@@ -44,7 +44,8 @@ class Program:
         refuse_beyond_memory(self.layout.total_bytes)
         self._take(plan(layout=self.layout, owned=like.memory.owned if like else None))
         self.beside: list[Program] = []
-        self.refresh()
+        if like is None:
+            self.refresh()
 
     def _planned(
         self, parameters: Parameters, loss: MakeLoss | None, keep: Sequence[str], input_gradient: bool

@@ -127,7 +127,7 @@ class Allocator:
     """Hands out arrays and takes them back; without a layout each has memory of its own.
 
     What it owns are the arrays of another one, where these are given: a program that runs beside its like
-    reads the same packed weights.
+    reads the same packed weights, and cannot write them.
     """
 
     def __init__(
@@ -177,7 +177,9 @@ class Allocator:
             self.owned_bytes += size
             self.owned.append(_aligned(size).view(self.dtype)[: prod(shape)].reshape(shape))
         else:
-            self.owned.append(next(self._others))
+            other = next(self._others).view()
+            other.flags.writeable = False
+            self.owned.append(other)
         return self.owned[-1]
 
     def hold(self, array: Array) -> None:

@@ -47,7 +47,7 @@ class BatchNormStep(KernelStep):
         if self.by_batch:
             self.away = self.passing(self.source.shape)
             return
-        self.running = Tail([self.tail_part(self.node, weights)], channels, self.memory)
+        self.tail = self.running = Tail([self.tail_part(self.node, weights)], channels, self.memory)
         self.several = [
             self.running.on(self.target[part], source=self.source[part])
             for part in self.lanes_of(rows, self.x.nbytes)
@@ -57,7 +57,6 @@ class BatchNormStep(KernelStep):
         if self.by_batch:
             self._normalise_by_batch()
         else:
-            self.running.refresh()
             self.together(self.several)
 
     def _normalise_by_batch(self) -> None:
