@@ -218,7 +218,9 @@ class Blueprint:
         return best
 
     def _turns(self, items: list[Any], place: int, length: int) -> Loop | None:
-        turns = [items[place : place + length]]
+        turns, second = [items[place : place + length]], items[place + length : place + 2 * length]
+        if _step(turns[0], second) is None:  # so at nearly every place: asked first
+            return None
         if len(self.outer(turns[0])[0]) != 1 or not self._is_closed(turns[0]):
             return None
         steps: list[tuple[Any, ...]] | None = None
@@ -238,25 +240,10 @@ class Blueprint:
         return Loop(turns, [(base, number - start) for base, number in numbers], start, steps)
 
     def _step(self, one: list[Single], two: list[Single]) -> list[tuple[Any, ...]] | None:
-        """How arguments go up from a turn to the next; None where the next is no such turn."""
-        found = []
-        for a, b in zip(one, two, strict=True):
-            base_a, number_a = number_of(a.name)
-            base_b, number_b = number_of(b.name)
-            if (
-                not number_a
-                or "." in base_a
-                or (base_a, number_a + 1) != (base_b, number_b)
-                or kind_of(a) != kind_of(b)
-            ):
-                return None
-            steps = tuple(map(difference, a.slots, b.slots))
-            if None in steps:
-                return None
-            found.append(steps)
-        reads, _ = self.outer(two)
-        same = self._inner(one) == self._inner(two) and reads == self.outer(one)[1]
-        return found if same else None
+        """How arguments go up from a turn to the next; None where that is wired otherwise, or no such turn."""
+        found = _step(one, two)
+        wired = found is not None and self._inner(one) == self._inner(two)
+        return found if wired and self.outer(two)[0] == self.outer(one)[1] else None
 
     def _inner(self, turn: Sequence[Single]) -> object:
         """The wiring within a turn."""
@@ -278,3 +265,23 @@ class Blueprint:
             for n in own
             for value in (Value(n), Value(n, "places"))
         )
+
+
+def _step(one: list[Single], two: list[Single]) -> list[tuple[Any, ...]] | None:
+    """The same by names, kinds and arguments alone."""
+    found = []
+    for a, b in zip(one, two, strict=True):
+        base_a, number_a = number_of(a.name)
+        base_b, number_b = number_of(b.name)
+        if (
+            not number_a
+            or "." in base_a
+            or (base_a, number_a + 1) != (base_b, number_b)
+            or kind_of(a) != kind_of(b)
+        ):
+            return None
+        steps = tuple(map(difference, a.slots, b.slots))
+        if None in steps:
+            return None
+        found.append(steps)
+    return found

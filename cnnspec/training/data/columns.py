@@ -47,7 +47,7 @@ def load(
     body = lines.body() if head else lines
     files = _file_columns(body)
     if not isinstance(shape, Mapping) and not files and not is_columns:
-        return table.load(path, shape, test, label)
+        return table.load(path, shape, test, label, lines)
     _check(path, body, head)
     if not is_columns and target.kind != "class":
         raise bad_file(path, f"is a table; {target.title()} wants its targets in a folder or an archive")
@@ -85,17 +85,13 @@ def _has_head(lines: TableLines, target: TargetSetting, label: str | int | None)
 def _check(path: Path, lines: TableLines, head: list[str]) -> None:
     if not lines:
         raise bad_file(path, "holds no samples", cure="one sample per line")
-    width = len(head) or len(lines[0].cells)
-    for line in lines:
-        if line.width != width:
-            raise bad_file(path, f"line {line.number} has {line.width} values, the first has {width}")
+    lines.refuse_ragged(path, len(head) or lines[0].width)
 
 
 def _file_columns(lines: TableLines) -> list[int]:
     """The columns whose cells are all names of files of samples."""
-    width = min((line.width for line in lines), default=0)
     return [
-        column for column in range(width)
+        column for column in range(lines.widths.min() if lines else 0)
         if all(is_picture(Path(line.cell(column).strip()), ".npy") for line in lines)
     ]  # fmt: skip
 

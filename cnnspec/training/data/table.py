@@ -46,10 +46,11 @@ APART: Final = "\x1f"
 
 
 class TableLines:
-    """The lines of a table, packed: of each its bytes and 16 more, where objects of its own take 150."""
+    """The lines of a table, packed: of each its bytes and 20 more, where objects of its own take 150."""
 
     def __init__(self) -> None:
         self.text, self.ends, self.numbers, self.first = bytearray(), array("Q", [0]), array("Q"), 0
+        self.lengths = array("I")
 
     def add(self, number: int, cells: list[str]) -> None:
         """One more; raises csv.Error where a cell holds what parts them here."""
@@ -59,6 +60,19 @@ class TableLines:
         self.text += text.encode()
         self.ends.append(len(self.text))
         self.numbers.append(number)
+        self.lengths.append(len(cells))
+
+    @property
+    def widths(self) -> NDArray[np.uint32]:
+        """How many cells each line has."""
+        return np.array(self.lengths, np.uint32)[self.first :]
+
+    def refuse_ragged(self, path: Path, width: int) -> None:
+        """SpecError at the first line that has not so many cells."""
+        unlike = np.flatnonzero(self.widths != width)
+        if len(unlike):
+            line = self[int(unlike[0])]
+            raise bad_file(path, f"line {line.number} has {line.width} values, the first has {width}")
 
     def body(self) -> TableLines:
         """All but the first."""
@@ -98,23 +112,24 @@ class TableLine(NamedTuple):
         return self.text.split(APART, column + 1)[column]
 
 
-def load(path: Path, shape: Shape | None, test: float, label: str | int | None = None) -> Dataset:
-    """A CSV file of labels and pixels, as a network of the input ``shape`` takes them.
+def load(
+    path: Path, shape: Shape | None, test: float, label: str | int | None = None,
+    lines: TableLines | None = None,
+) -> Dataset:  # fmt: skip
+    """A CSV file of labels and pixels, as a network of the input ``shape`` takes them; its ``lines`` if read.
 
     ``label`` is the head of the labels' column, or its number from 1; without it a head of ``LABELS`` says
     which it is, else it is the first, or the last where only that one holds classes. A first column that
     numbers the samples is left out. Pixels stand in the order row, column, channel; where they are not as
     many as the network takes, they are a square of grey or, if they cannot be, a vector.
     """
-    lines = read_lines(path)
+    lines = lines or read_lines(path)
     head = lines[0].cells if is_head(lines[0].cells, label) else None
     lines = lines.body() if head else lines
     if not lines:
         raise bad_file(path, "holds no samples", cure="one sample per line: label,pixel,pixel,…")
     width = lines[0].width
-    for line in lines:
-        if line.width != width:
-            raise bad_file(path, f"line {line.number} has {line.width} values, the first has {width}")
+    lines.refuse_ragged(path, width)
     if head:
         head = [*head, *[""] * (width - len(head))]
     index = _index(lines, head, label)
