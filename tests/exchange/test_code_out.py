@@ -240,6 +240,23 @@ def test_shared_weights_compute_and_read_the_same(what: str, target: str, tmp_pa
         )
 
 
+UNREAD = "input 8x8x2; block unit { from input; conv 2 3x3 padding=1 -> relu }; unit; unit; unit; conv 3 1x1"
+
+
+@pytest.mark.parametrize("target", CODES)
+def test_a_block_that_nobody_reads_is_called_all_the_same(target: str) -> None:
+    text = written(cnnspec.parse(UNREAD), target)
+    assert text
+    assert text.count("unit1") > 1
+    compile(text, "written.py", "exec")
+
+
+@pytest.mark.torch
+def test_a_block_that_nobody_reads_changes_nothing(tmp_path: Path) -> None:
+    pytest.importorskip("torch")
+    agree(cnnspec.parse(UNREAD), "pytorch", tmp_path)
+
+
 TIED = {
     "dense": "input 4; e: dense 3 -> relu; dense 4 tied=e bias=no -> relu",
     "a frozen dense": "input 4; e: dense 3 frozen=yes -> relu; dense 4 tied=e frozen=yes",

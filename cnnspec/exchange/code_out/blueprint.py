@@ -135,7 +135,7 @@ class Blueprint:
                 value
                 for value in given
                 if value in self.results or not inside.issuperset(self.read_by.get(value, ()))
-            ]
+            ] or [Value(scope.nodes[-1].index)]  # a block gives something though nobody reads it
         root.outputs = list(self.results)
         root.inputs = [Value(node.index) for node in self.network.inputs]
 
@@ -240,7 +240,7 @@ class Blueprint:
         return Loop(turns, [(base, number - start) for base, number in numbers], start, steps)
 
     def _step(self, one: list[Single], two: list[Single]) -> list[tuple[Any, ...]] | None:
-        """How arguments go up from a turn to the next; None where that is wired otherwise, or no such turn."""
+        """How arguments go up from a turn to the next; None where the next is no such turn."""
         found = _step(one, two)
         wired = found is not None and self._inner(one) == self._inner(two)
         return found if wired and self.outer(two)[0] == self.outer(one)[1] else None
