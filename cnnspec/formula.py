@@ -15,7 +15,7 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable
 from fractions import Fraction
 from functools import partial
 from typing import ClassVar, Final, TypeAlias
@@ -35,9 +35,13 @@ def _curve(name: str) -> Callable[[Formula], Formula]:
 class Formula(ABC):
     """A number that knows where it comes from."""
 
-    __slots__ = ("value",)
+    __slots__ = ("_law", "_symbols", "_worked", "value")
     binding: ClassVar[int] = ATOM
     value: Value
+    _law: str
+    _worked: str
+    _symbols: tuple[Symbol, ...]
+    """What was written once: equal layers have their laws in common."""
 
     exp, expm1, log, log1p = _curve("exp"), _curve("expm1"), _curve("log"), _curve("log1p")
     sqrt, tanh, erf = _curve("sqrt"), _curve("tanh"), _curve("erf")
@@ -61,11 +65,15 @@ class Formula(ABC):
 
     def law(self) -> str:
         """The law with its names: ``⌊(i + 2p − k)/s⌋ + 1``."""
-        return self.write(LAW)
+        if not hasattr(self, "_law"):
+            self._law = self.write(LAW)
+        return self._law
 
     def worked(self) -> str:
         """The law with the numbers in, and the result: ``⌊(28 + 2·2 − 5)/1⌋ + 1 = 28``."""
-        return self._equation(NUMBERS)
+        if not hasattr(self, "_worked"):
+            self._worked = self._equation(NUMBERS)
+        return self._worked
 
     def latex(self) -> str:
         """The law in LaTeX, without dollar signs."""
@@ -79,16 +87,18 @@ class Formula(ABC):
         left, right = self.write(style), style.number(self.value)
         return left if left == right else f"{left} = {right}"
 
-    def symbols(self) -> Iterator[Symbol]:
+    def symbols(self) -> tuple[Symbol, ...]:
         """The symbols in order of first use, each once."""
-        seen: dict[str, Symbol] = {}
-        stack: list[Formula] = [self]
-        while stack:
-            formula = stack.pop()
-            if isinstance(formula, Symbol):
-                seen.setdefault(formula.name, formula)
-            stack.extend(reversed(formula.parts()))
-        yield from seen.values()
+        if not hasattr(self, "_symbols"):
+            seen: dict[str, Symbol] = {}
+            stack: list[Formula] = [self]
+            while stack:
+                formula = stack.pop()
+                if isinstance(formula, Symbol):
+                    seen.setdefault(formula.name, formula)
+                stack.extend(reversed(formula.parts()))
+            self._symbols = tuple(seen.values())
+        return self._symbols
 
     def __add__(self, other: Operand) -> Formula:
         right = formula(other)

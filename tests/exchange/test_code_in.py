@@ -13,6 +13,7 @@ from tools import Command
 import cnnspec
 from cnnspec.diagnostics import SpecError
 from cnnspec.exchange.code_in import reading as budget
+from cnnspec.exchange.code_in.keras.library import KerasLibrary
 from cnnspec.exchange.code_in.read import Selection, read, read_source
 from cnnspec.exchange.code_in.result import Read
 from cnnspec.exchange.code_out.keras import model as keras
@@ -195,6 +196,30 @@ def test_what_cannot_be_followed_is_told_at_its_line() -> None:
     assert "made for 16 channels, but 8 flow in" in fault.message
     (fault,) = faults("net = nn.Sequential(nn.Conv2d(1, 8, 3), nn.LSTM(3, 4))", "x.py@9x9x1")
     assert "torch.nn.LSTM" in fault.message
+
+
+@pytest.mark.parametrize(
+    "call, message",
+    [
+        ("keras.Sequential(nn.Linear(3, 4))", "does not say the input"),
+        ("keras.Sequential(layers.Dense(3))", "cannot go through this"),
+        ("keras.Input(shape=5)", "describes no network"),
+        ("keras.Model(inputs=keras.Input(4), outputs=[3])", "cannot be followed"),
+        ("layers.Concatenate()(keras.Input((4,)), 3)", ""),
+    ],
+)
+def test_a_library_is_given_what_it_does_not_take(call: str, message: str) -> None:
+    text = f"import keras\nfrom keras import layers\nfrom torch import nn\nmodel = {call}\n"
+    assert any(message in fault.message for fault in faults(text))
+
+
+def test_arguments_of_any_kind_are_told_at_their_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    def refuse(*_: object) -> None:
+        raise TypeError("'int' object is not iterable")
+
+    monkeypatch.setattr(KerasLibrary, "_external", refuse)
+    (fault,) = faults("import keras\nmodel = keras.Sequential([])\n")
+    assert (fault.span.line, "not iterable" in fault.message) == (2, True)
 
 
 UNREAD = {

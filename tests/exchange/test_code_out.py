@@ -251,6 +251,13 @@ def test_a_block_that_nobody_reads_is_called_all_the_same(target: str) -> None:
     compile(text, "written.py", "exec")
 
 
+@pytest.mark.parametrize("target", CODES)
+def test_a_network_may_have_no_layer(target: str) -> None:
+    text = written(cnnspec.parse("input 4x4x1"), target)
+    assert text
+    compile(text, "written.py", "exec")
+
+
 @pytest.mark.torch
 def test_a_block_that_nobody_reads_changes_nothing(tmp_path: Path) -> None:
     pytest.importorskip("torch")

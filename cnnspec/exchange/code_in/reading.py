@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from time import thread_time
 from typing import Any, Final
 
-from cnnspec.exchange.code_in.trace import NotFollowed
+from cnnspec.exchange.code_in.trace import FAULTS, NotFollowed
 from cnnspec.exchange.code_in.values import (
     PLAIN,
     BudgetSpent,
@@ -113,12 +113,15 @@ class BudgetedReading:
             ) from error
 
     def _asked(self, node: Any, work: Callable[[], Any]) -> Any:
+        """A library's answer; arguments that it cannot take are told at the place."""
         try:
             return work()
         except NotFollowed as fault:
             if fault.span is None:
                 fault.span = self.span(node)
             raise
+        except FAULTS as error:
+            raise self.fault(node, f"what is given here cannot be read ({str(error)[:80]})") from error
 
     def fault(self, node: Any, message: str, *help: str) -> NotFollowed:
         found = NotFollowed(message, *help)

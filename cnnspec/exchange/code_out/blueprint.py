@@ -135,7 +135,9 @@ class Blueprint:
                 value
                 for value in given
                 if value in self.results or not inside.issuperset(self.read_by.get(value, ()))
-            ] or [Value(scope.nodes[-1].index)]  # a block gives something though nobody reads it
+            ]
+            if not scope.outputs:  # a block gives something though nobody reads it
+                scope.outputs = [Value(node.index) for node in scope.nodes[-1:]]
         root.outputs = list(self.results)
         root.inputs = [Value(node.index) for node in self.network.inputs]
 

@@ -60,8 +60,9 @@ def equation(law: Formula | None) -> list[str]:
     """Law, numbers and result: the sides of the equation, repeated ones left out."""
     if law is None:
         return []
-    result = law.worked().rpartition(" = ")[2]
-    numbers = law.worked().removesuffix(f" = {result}")
+    worked = law.worked()
+    result = worked.rpartition(" = ")[2]
+    numbers = worked.removesuffix(f" = {result}")
     return list(dict.fromkeys((law.law(), numbers, result)))
 
 

@@ -84,9 +84,20 @@ def to_ascii(text: str) -> str:
 
 def width_of(text: str) -> int:
     """Columns the text takes on a terminal: East Asian wide characters take two."""
-    if text.isascii():
-        return len(text)
-    return sum(2 if east_asian_width(character) in "WF" else 1 for character in text)
+    return len(text) if text.isascii() else sum(map(_WIDTHS.__getitem__, text))
+
+
+class _Widths(dict[str, int]):
+    """Of each character its columns; those of signs that are common here are looked up once."""
+
+    def __missing__(self, character: str) -> int:
+        width = 2 if east_asian_width(character) in "WF" else 1
+        if character < "\u3000":
+            self[character] = width
+        return width
+
+
+_WIDTHS: Final = _Widths()
 
 
 def pad(text: str, width: int, right: bool = False) -> str:

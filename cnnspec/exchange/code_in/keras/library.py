@@ -189,8 +189,9 @@ class KerasLibrary(Library):
         return KerasTensor(None, (), shape, _title(options))
 
     def _sequential(self, arguments: list[Any], options: dict[str, Any]) -> KerasModel:
-        made = KerasModel(name=_title(options))
-        for layer in options.get("layers", arguments[0] if arguments else None) or ():
+        assert self.reader is not None
+        made, layers = KerasModel(name=_title(options)), options.get("layers", (*arguments, None)[0])
+        for layer in self.reader.items([] if layers is None else layers, self.node):
             append_layer(made, layer)
         return made
 
