@@ -13,7 +13,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import groupby
-from typing import TypeAlias
+from typing import Final, TypeAlias
+from weakref import ref
 
 from cnnspec.network.graph import Group, Network, Node
 from cnnspec.records import record
@@ -77,7 +78,15 @@ def fold(network: Network, *, repeats: bool = True, growing: bool = False) -> tu
 
     With ``growing``, turns fold that differ in counts of channels alone, by the same number each time.
     """
-    return _Folder(network, repeats, growing).segments(network.layers, 0)
+    known, found = _LAST.get((repeats, growing), (None, ()))
+    if known is None or known() is not network:
+        found = _Folder(network, repeats, growing).segments(network.layers, 0)
+        _LAST[repeats, growing] = ref(network), found
+    return found
+
+
+_LAST: Final[dict[tuple[bool, bool], tuple[ref[Network], tuple[Segment, ...]]]] = {}
+"""What was folded last: a picture that is fitted to a page asks for the same at every depth."""
 
 
 class _Folder:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from itertools import combinations, pairwise
+from unittest import mock
 
 import pytest
 from drawn import (
@@ -21,6 +22,7 @@ from drawn import (
     words_in,
 )
 
+from cnnspec.analysis import fold
 from cnnspec.diagnostics import Diagnostic, LayerError
 from cnnspec.resources import example_names
 from cnnspec.views.pictures.choices import EVERYTHING, Choices
@@ -37,6 +39,16 @@ STYLES = ("graph", "volumes")
 def look_for(style: str, size: str, **others: object) -> Look:
     room = SIZES[size]
     return Look(style, size=room, titled=not room.bare, legend=not room.bare, **others)  # type: ignore[arg-type]
+
+
+def test_a_picture_that_is_fitted_folds_its_network_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Blocks in blocks are tried at every depth: 700 layers took 4.7 s."""
+    folders = mock.Mock(side_effect=fold._Folder)
+    monkeypatch.setattr(fold, "_Folder", folders)
+    inner = "block a { conv 4 1x1; relu }; block b { a; conv 4 3x3 padding=1; sigmoid; a }"
+    layers = "; ".join(f"conv {n} 1x1; b" for n in range(5, 45))
+    fit(Subject(network(f"{inner}; input 9x9x4; {layers}")), look_for("graph", "slide"))
+    assert 0 < folders.call_count <= 2
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -42,6 +42,7 @@ TEXTS = {
         multiply { | | globalavgpool -> conv 16 1x1 -> relu -> conv 256 1x1 -> sigmoid }""",
     "one axis": "input 16000x1; conv 8 9 stride=4; maxpool 4; conv 16 9; flatten; dense 10",
     "three axes": "input 16x112x112x3; conv 8 3x3x3; maxpool 2x2x2; conv 16 3x3x3; flatten; dense 10",
+    "to itself": "input 28x28x1; conv 6 3x3 -> maxpool 2x2 -> flatten; add { | | }; dense 5",
     "vector": "input 784; dense 128 -> relu; dense 10 -> softmax",
     "alone": "input 5x5x1",
     "side heads": """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import lru_cache
 from typing import Any, Final
 
 from cnnspec.analysis.cost import cost_of
@@ -23,6 +24,7 @@ def shape_text(shape: Shape) -> str:
     return "×".join(map(str, shape))
 
 
+@lru_cache(maxsize=8192)
 def layer_text(layer: Layer) -> str:
     """``conv 16 5×5/2 pad 1 no bias``; the number after the stroke is the stride."""
     options = layer.options()

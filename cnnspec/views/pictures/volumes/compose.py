@@ -138,7 +138,11 @@ def are_stacks(solids: Sequence[Solid], any_channels: bool = False) -> bool:
     most = inf if any_channels else MOST_SHEETS
     small = all(len(solid.shape) == 3 and solid.shape[-1] <= most for solid in maps)
     return (
-        chain and small and len(maps) > 1 and len(solids) <= MOST_SOLIDS and not any(s.slabs for s in solids)
+        chain
+        and small
+        and len(maps) > 1
+        and len(solids) <= MOST_SOLIDS
+        and not any(s.slabs or s.sign for s in solids)
     )
 
 
