@@ -107,6 +107,8 @@ class Cost(Counts):
     laws: Laws
     intermediate: int
     """Values that it makes on the way to its output, and that training keeps."""
+    patches: int
+    """Values of its patches, where a product with them computes it."""
 
 
 @lru_cache(maxsize=8192)
@@ -116,8 +118,10 @@ def cost_of(layer: Layer, inputs: Shapes, exclude_padding: bool = False) -> Cost
     counts = {name: int(getattr(laws, name)) for name in COUNTS}
     elementwise = sum(int(item.count) for item in laws.elementwise)
     flops = counts["multiplies"] + counts["additions"] + elementwise
-    intermediate = int(layer.intermediate(inputs))
-    return Cost(**counts, elementwise=elementwise, flops=flops, laws=laws, intermediate=intermediate)
+    return Cost(
+        **counts, elementwise=elementwise, flops=flops, laws=laws,
+        intermediate=int(layer.intermediate(inputs)), patches=layer.patches(inputs),
+    )  # fmt: skip
 
 
 @lru_cache(maxsize=8192)

@@ -14,23 +14,24 @@ The rules, so that a figure can be checked by hand:
 - Training: the input, the network's outputs, and each output that the backward pass
   reads are kept, and nothing else of the maps: convolutions, dense layers, norms and
   most curves read their input; ReLU, sigmoid, tanh and softmax their output; sums,
-  means and moved values neither (``Keeps`` of each layer). Max pools keep places as
-  above, dropout what it drew for each value, attention what it made on its way, and
-  the loss one value for each of an output: its target or its share.
-- To these come the gradients of the activations at their peak, of those alone that
-  depend on a trained weight, one gradient a trainable parameter, and the optimizer's
-  state: none for SGD, one value a parameter for momentum and RMSprop, two for both
-  together and for Adam. The parameters themselves are ``weight_bytes``.
-- This is what a plain implementation keeps; what kernels compute in comes on top. The
-  NumPy backend needs 0.8 to 1.15 times as much for every example but seven, up to twice
-  as much: networks of a layer or a few and of a few megabytes, which need little beside
-  that room, and those with transformed weights larger than a map. It needs less where it
-  forgets a map before the gradients are at their peak.
+  means and moved values neither (``Keeps`` of each layer). A ReLU that a max pool alone
+  reads is computed behind it, on fewer values: the same result. Max pools keep places as
+  above, dropout what it drew for each value, attention and LRN what they made on their
+  way, and the loss one value for each of an output: its target or its share.
+- To these comes what the backward pass needs at its peak, beyond what it has read and
+  given back: gradients of the activations, of those alone that depend on a trained
+  weight (an elementwise layer's lies in the place of its output's), and room to compute
+  in: of a convolution with a window its patches, at most as much as input, output and
+  weights together or ``ROOM_BYTES``.
+- Last one gradient a trainable parameter, one more where several layers use it, and the
+  optimizer's state: none for SGD, one value a parameter for momentum and RMSprop, two
+  for both together and for Adam. The parameters themselves are ``weight_bytes``.
+- The NumPy backend needs 0.85 to 1.15 times as much for every example.
 """
 
 from __future__ import annotations
 
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from functools import cached_property
 from math import prod
@@ -46,6 +47,9 @@ OPTIMIZER_STATES: Final = {
     "sgd": 0, "momentum": 1, "rmsprop": 1, "rmsprop with momentum": 2, "adam": 2, "adamw": 2,
 }  # fmt: skip
 """Values an optimizer keeps for each trainable parameter."""
+MAX_POOLS: Final = {"maxpool", "globalmaxpool"}
+ROOM_BYTES: Final = 2_000_000
+"""So much every kernel may compute in."""
 WITH_MOMENTUM: Final = {"sgd": "momentum", "rmsprop": "rmsprop with momentum"}
 """What an optimizer that may have momentum is called then: it keeps one value more."""
 
@@ -71,14 +75,16 @@ class Training:
     optimizer: str
     weight_bytes: int
     saved_activation_bytes: int
-    activation_gradient_bytes: int
+    """What is kept once the forward pass has run."""
+    backward_bytes: int
+    """Gradients of activations and room to compute in, at the peak, less what was given back by then."""
     weight_gradient_bytes: int
     optimizer_state_bytes: int
 
     @property
     def total(self) -> int:
         """All but the parameters themselves."""
-        gradients = self.activation_gradient_bytes + self.weight_gradient_bytes
+        gradients = self.backward_bytes + self.weight_gradient_bytes
         return self.saved_activation_bytes + gradients + self.optimizer_state_bytes
 
 
@@ -134,31 +140,64 @@ class Memory:
             if not node.share
         ]
         trainable = FLOAT_BYTES * sum([params for params, frozen in own if not frozen])
+        saved = sum(size for node in nodes for size in self.kept(node).values())
         return Training(
             optimizer=name,
             weight_bytes=FLOAT_BYTES * sum([params for params, _ in own]),
-            saved_activation_bytes=sum(size for node in nodes for size in self.kept(node).values()),
-            activation_gradient_bytes=self.batch * self._gradient_peak(costs),
-            weight_gradient_bytes=trainable,
+            saved_activation_bytes=saved,
+            backward_bytes=self._backward_peak(saved, costs) - saved,
+            weight_gradient_bytes=trainable + self._apart_bytes,
             optimizer_state_bytes=OPTIMIZER_STATES[name] * trainable,
         )
+
+    @property
+    def _apart_bytes(self) -> int:
+        """Of weights that several layers use the gradient of one use, before it is added."""
+        uses = Counter(name for node in self.network.layers for name in node.weights)
+        sizes = {
+            name: prod(weight.shape)
+            for node in self.network.layers
+            for name, weight in node.weights.items()
+            if uses[name] > 1 and not (weight.buffer or getattr(node.layer, "frozen", False))
+        }
+        return FLOAT_BYTES * sum(sizes.values())
 
     def kept(self, node: Node) -> dict[str, int]:
         """Bytes that are kept for the backward pass and the loss once a node has run, by what they are."""
         size, keeps = self.batch * self._sizes[node.index], node.layer.keeps
         by_name = {
-            "output": size * (node.index in self._read_back),
-            "places": self.batch * place_bytes(node) * prod(node.output) if keeps is Keeps.PLACES else 0,
+            "output": self._kept_output(node.index),
+            "places": self.places_bytes(node),
             "drawn": size * (keeps is Keeps.DRAWN),
             "made on the way": self.intermediate_bytes(node),
             "the loss": size * sum(output.node == node.index for output in self.network.outputs),
         }
         return {name: kept for name, kept in by_name.items() if kept}
 
+    def _kept_output(self, index: int) -> int:
+        """Bytes of an output that the backward pass reads, none of others."""
+        where = self._late.get(index, index)
+        return self.batch * self._sizes[where] if index in self._read_back else 0
+
+    def room_bytes(self, node: Node) -> int:
+        """Bytes that a convolution with a window computes in: its patches, or what they are cut to."""
+        patches = self.batch * FLOAT_BYTES * cost_of(node.layer, node.input_shapes).patches
+        if not patches:
+            return 0
+        weights = FLOAT_BYTES * sum(prod(weight.shape) for weight in node.weights.values())
+        made = self.batch * self._sizes[node.index]
+        given = self.batch * self._sizes[node.inputs[0]]
+        return min(max(patches, made), max(ROOM_BYTES, given + made + weights))
+
+    def places_bytes(self, node: Node) -> int:
+        """Bytes of the places of a pool that its backward pass reads, none of another layer."""
+        return self._bytes_of_places(node) if node.layer.keeps is Keeps.PLACES else 0
+
     def remembered_bytes(self, node: Node) -> int:
         """Bytes of the places that a node remembers; none unless a later layer needs them."""
-        if node.index not in self._places:
-            return 0
+        return self._bytes_of_places(node) if node.index in self._places else 0
+
+    def _bytes_of_places(self, node: Node) -> int:
         return self.batch * place_bytes(node) * prod(node.output)
 
     def intermediate_bytes(self, node: Node) -> int:
@@ -180,20 +219,39 @@ class Memory:
         return last
 
     @cached_property
-    def _read_back(self) -> frozenset[int]:
-        """The nodes whose outputs the backward pass or a loss reads, and the inputs; of a view its source."""
+    def _read_back(self) -> dict[int, int]:
+        """For each output that is kept the last step, going back, that reads it; of a view its source.
+
+        The inputs and outputs of the network are kept to the end: 0.
+        """
         nodes = self.network.nodes
-        read = {node.index for node in nodes if not node.inputs or node.layer.keeps.of_output}
-        read.update(source for node in nodes if node.layer.keeps.of_input for source in values_read(node))
-        read.update(output.node for output in self.network.outputs)
         source = list(range(len(nodes)))
         for node in nodes:
             if node.layer.storage is Storage.VIEW:
                 source[node.index] = source[node.inputs[0]]
-        return frozenset(source[index] for index in read)
+        read = {source[output.node]: 0 for output in self.network.outputs}
+        for node in nodes:
+            own = (node.index,) if not node.inputs or node.layer.keeps.of_output else ()
+            for index in (*own, *(values_read(node) if node.layer.keeps.of_input else ())):
+                step = node.index if nodes[source[index]].inputs else 0
+                read[source[index]] = min(read.get(source[index], step), step)
+        return read
 
-    def _gradient_peak(self, costs: Sequence[Cost]) -> int:
-        """Most bytes of activation gradients at once, one sample, going backward.
+    @cached_property
+    def _late(self) -> dict[int, int]:
+        """For each activation that is computed behind the max pool which alone reads it, that pool."""
+        nodes, readers = self.network.nodes, self.network.readers
+        results = {output.node for output in self.network.outputs}
+        return {
+            node.index: readers[node.index][0]
+            for node in nodes
+            if node.layer.rises and len(readers[node.index]) == 1 and node.index not in results
+            and nodes[readers[node.index][0]].word in MAX_POOLS
+            and readers[node.index][0] not in self._places
+        }  # fmt: skip
+
+    def _backward_peak(self, saved: int, costs: Sequence[Cost]) -> int:
+        """Most bytes in use at once going backward, the parameters' gradients and states apart.
 
         A gradient lives from the first reader that adds to it until its own layer has
         used it. What depends on no trained weight, as the input, has none.
@@ -202,15 +260,22 @@ class Memory:
         for node, cost in zip(self.network.nodes, costs, strict=True):
             own = cost.params > cost.frozen
             trained.append(own or any(trained[source] for source in values_read(node)))
-        sizes = [size * moved for size, moved in zip(self._sizes, trained, strict=True)]
-        opening = [0] * len(sizes)
+        sizes = [self.batch * size * moved for size, moved in zip(self._sizes, trained, strict=True)]
+        opening: list[list[int]] = [[] for _ in sizes]
         for index, last in enumerate(self._last_readers):
-            opening[last] += sizes[index]
-        in_use = peak = 0
-        for index in range(len(sizes) - 1, 0, -1):
-            in_use += opening[index]
-            peak = max(peak, in_use)
-            in_use -= sizes[index]
+            opening[last].append(index)
+        closing: defaultdict[int, int] = defaultdict(int)
+        for index, step in self._read_back.items():
+            closing[step] += self._kept_output(index)
+        in_use = peak = saved
+        for node in reversed(self.network.nodes[1:]):
+            ending, begun = sizes[node.index], [sizes[source] for source in opening[node.index]]
+            if node.layer.storage is not Storage.OWN and ending in begun[:1]:
+                ending, begun = 0, begun[1:]  # the gradient of the output becomes that of the input
+            in_use += sum(begun)
+            peak = max(peak, in_use + self.room_bytes(node))
+            in_use -= ending + closing[node.index] + self.places_bytes(node) + self.intermediate_bytes(node)
+            in_use -= self.batch * self._sizes[node.index] * (node.layer.keeps is Keeps.DRAWN)
         return peak
 
     @cached_property

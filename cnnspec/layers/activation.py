@@ -47,6 +47,7 @@ class Relu(Activation):
 
     word: ClassVar[str] = "relu"
     keeps: ClassVar[Keeps] = Keeps.OUTPUT
+    rises: ClassVar[bool] = True
     counts: ClassVar[Counts] = NOTHING | {"ptflops": _plain_relu(1, 2), "calflops": _plain_relu(0, 1)}
 
     max: float | None = Field(None, gt=0, description="values above this are cut to it; none unless given")

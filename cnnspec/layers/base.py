@@ -210,6 +210,8 @@ class Layer(Facts, SentenceModel):
     """Fields that name another layer, which flows in as an input after the current one."""
     reads_references: ClassVar[bool] = False
     """Whether the values of those layers are read, not only what they remember."""
+    rises: ClassVar[bool] = False
+    """Never decreasing, the same for every value: it may as well follow the max pool that reads it."""
 
     def __init_subclass__(cls, **options: Any) -> None:
         super().__init_subclass__(**options)
@@ -252,6 +254,10 @@ class Layer(Facts, SentenceModel):
     def intermediate(self, inputs: Shapes) -> Formula:
         """Values of one sample that it makes on the way to its output, and that training keeps."""
         return Number(0)
+
+    def patches(self, inputs: Shapes) -> int:
+        """Values of one sample's patches, where a product with them computes the layer; 0 for others."""
+        return 0
 
     def window(self, inputs: Shapes, which: int = 0) -> tuple[Window, ...]:
         """For each spatial axis, what an output position sees of input ``which``."""

@@ -155,6 +155,11 @@ class Conv(Sliding, Kernelled):
         bias = Weight("bias", (self.filters,), self.outputs_of(), fan_in, fan_out, initial="zeros")
         return (weight, bias) if self.bias else (weight,)
 
+    def patches(self, inputs: Shapes) -> int:
+        """What each output position reads, all channels; none where that is one pixel."""
+        taps = prod(axis.kernel for axis in self.axes(inputs))
+        return taps * inputs[0][-1] * prod(self.shape(inputs)[:-1]) if taps > 1 else 0
+
     def multiplies(self, inputs: Shapes) -> Formula:
         return product((*output_symbols(self.shape(inputs)), *self._kernels(inputs)))
 

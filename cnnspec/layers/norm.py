@@ -283,6 +283,10 @@ class Lrn(Layer):
     beta: float = Field(0.75, gt=0, description="power of the divisor")
     k: float = Field(1.0, gt=0, description="least value of the divisor")
 
+    def intermediate(self, inputs: Shapes) -> Formula:
+        """The divisor before its power, for each value."""
+        return values(inputs[0])
+
     def elementwise(self, inputs: Shapes) -> tuple[Item, ...]:
         each = values(inputs[0])
         return (

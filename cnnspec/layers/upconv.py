@@ -174,6 +174,11 @@ class UpConv(Kernelled):
         bias = Weight("bias", (self.filters,), self._filters(), fan_in, fan_out, initial="zeros")
         return (weight, bias) if self.bias else (weight,)
 
+    def patches(self, inputs: Shapes) -> int:
+        """What each input position spreads, all filters; none where that is one pixel."""
+        taps = prod(axis.kernel for axis in self.axes(inputs))
+        return taps * self.filters * prod(inputs[0][:-1]) if taps > 1 else 0
+
     def multiplies(self, inputs: Shapes) -> Formula:
         return product((*spatial_symbols(inputs[0], "i", "input"), *self._kernels(inputs)))
 

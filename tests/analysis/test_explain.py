@@ -105,7 +105,7 @@ def test_what_layers_keep_in_training_adds_up(optimizer: str) -> None:
     kept = sum(int(known(explain(report, row.name, "memory").result)) for row in report.rows)
     whole = report.training
     the_input = 8 * 4 * 28 * 28
-    assert whole.total - whole.activation_gradient_bytes == kept + the_input
+    assert whole.total - whole.backward_bytes == kept + the_input
 
 
 def test_memory_of_a_batch() -> None:

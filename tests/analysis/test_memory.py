@@ -190,7 +190,7 @@ def test_training_keeps_places_and_gives_a_pool_no_gradient_for_them() -> None:
     values = the_input + pooled + wide + 2 * result  # the loss keeps a value for each of the result
     assert 3 * (4 * values + 4 * 16) == with_places.saved_activation_bytes
     unpooled, below = 64 * 4, 16 * 4
-    assert 3 * 4 * (unpooled + below) == with_places.activation_gradient_bytes
+    assert 3 * 4 * (unpooled + below) == with_places.backward_bytes
 
 
 def test_places_are_told_where_memory_is_explained() -> None:
@@ -216,9 +216,9 @@ def test_the_optimizers_state_is_so_many_values_a_parameter(optimizer: str, stat
 
 
 def test_training_keeps_what_the_backward_pass_reads() -> None:
-    """ReLU's and softmax's output in the place of what they read, and which value a pool chose, in a byte."""
-    relu, pool, relu2, pool2 = 28 * 28 * 6, 14 * 14 * 6, 10 * 10 * 16, 5 * 5 * 16
-    values = 28 * 28 + relu + pool + relu2 + pool2 + 120 + 84 + 10
+    """ReLU's output behind the max pool, in the place of what it reads, and which value won, in a byte."""
+    pool, pool2 = 14 * 14 * 6, 5 * 5 * 16
+    values = 28 * 28 + 2 * pool + 2 * pool2 + 120 + 84 + 10
     loss = 10
     found = memory(LENET).training("sgd").saved_activation_bytes
     assert 4 * (values + loss) + pool + pool2 == found
@@ -243,24 +243,71 @@ def test_a_map_is_kept_where_it_is_read_back(body: str, values: int) -> None:
 
 def test_what_depends_on_no_trained_weight_has_no_gradient() -> None:
     found = memory("input 8x8x1; conv 16 3x3 frozen=yes -> relu -> flatten -> dense 3").training("sgd")
-    assert 4 * 3 == found.activation_gradient_bytes
-
-
-def test_gradients_of_activations_peak_at_the_largest_pair() -> None:
-    assert 4 * 2 * 28 * 28 * 6 == memory(LENET).training("sgd").activation_gradient_bytes
+    assert 4 * 3 == found.backward_bytes
 
 
 def test_a_gradient_waits_for_all_that_read_its_layer() -> None:
     text = "input 4x4x1; a: conv 8 1x1 -> conv 1 1x1 -> conv 1 1x1 -> concat a"
     a, small, joined = 4 * 16 * 8, 4 * 16, 4 * 16 * 9
-    assert max(joined + a + small, a + 2 * small) == memory(text).training("sgd").activation_gradient_bytes
+    assert max(joined + a + small, a + 2 * small) == memory(text).training("sgd").backward_bytes
+
+
+def test_the_gradient_of_a_curve_takes_the_place_of_what_flows_back() -> None:
+    small = memory("input 4x4x1; conv 2 1x1 -> conv 8 1x1").training("sgd").backward_bytes
+    assert small == memory("input 4x4x1; conv 2 1x1 -> conv 8 1x1 -> relu").training("sgd").backward_bytes
+
+
+def test_what_was_read_back_makes_room() -> None:
+    """At the first conv the maps behind it are given back, but for the result; its gradient is the peak."""
+    found = memory("input 4x4x1; conv 64 1x1 -> conv 1 1x1 -> conv 1 1x1").training("sgd")
+    first, second, result = 4 * 16 * 64, 4 * 16, 4 * 16
+    assert 4 * 16 + first + second + 2 * result == found.saved_activation_bytes
+    assert first + second - second == found.backward_bytes
+
+
+@pytest.mark.parametrize(
+    "spec, room",
+    [
+        ("input 40x40x2; conv 8 3x3", 4 * 9 * 2 * 38 * 38),
+        ("input 40x40x2; conv 8 1x1", 0),
+        ("input 40x40x2; conv 8 3x3 groups=2", 4 * 9 * 2 * 38 * 38),
+        ("input 40x40x2; conv 400 3x3", 4 * 400 * 38 * 38),
+        ("input 100x100x8; conv 8 7x7", 2_000_000),
+        ("input 300x300x8; conv 8 7x7", 4 * (300 * 300 * 8 + 294 * 294 * 8 + 8 * (8 * 49 + 1))),
+        ("input 40x40x2; upconv 8 3x3", 4 * 9 * 8 * 40 * 40),
+        ("input 40x40x2; depthwise 3x3", 0),
+        ("input 40x40x2; maxpool 3x3", 0),
+    ],
+)
+def test_a_convolution_computes_in_its_patches(spec: str, room: int) -> None:
+    """Or in as much as its output takes; where patches are cut, in 2 MB or what its arrays take together."""
+    found = memory(spec)
+    assert room == found.room_bytes(found.network.layers[0])
+
+
+@pytest.mark.parametrize(
+    "body, kept",
+    [
+        ("conv 2 1x1 -> relu -> maxpool 2x2 -> conv 1 1x1", 16 + 4 * 2),
+        ("conv 2 1x1 -> sigmoid -> maxpool 2x2 -> conv 1 1x1", 16 + 16 * 2),
+        ("conv 2 1x1 -> relu -> avgpool 2x2 -> conv 1 1x1", 16 + 16 * 2),
+        (
+            "conv 2 1x1 -> a: relu -> maxpool 2x2 -> upsample 2 -> concat a -> avgpool 2x2 -> conv 1 1x1",
+            16 + 16 * 2,
+        ),
+    ],
+)
+def test_a_relu_is_kept_behind_the_max_pool_that_alone_reads_it(body: str, kept: int) -> None:
+    found = memory(f"input 4x4x1; {body}")
+    names = ("input", *(node.name for node in found.network.layers if node.word in ("relu", "sigmoid")))
+    assert 4 * kept == sum(found.kept(found.network[name]).get("output", 0) for name in names)
 
 
 def test_the_total_is_the_sum_of_its_parts_without_the_weights() -> None:
     found = memory(LENET, batch=10).training("adam")
     parts = (
         found.saved_activation_bytes,
-        found.activation_gradient_bytes,
+        found.backward_bytes,
         found.weight_gradient_bytes,
         found.optimizer_state_bytes,
     )

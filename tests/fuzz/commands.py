@@ -5,6 +5,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import shutil
 import sys
 from collections.abc import Callable, Sequence
@@ -182,6 +183,7 @@ SHOWING: Final = (
     ("predict", "run", "--index", "0", "-o", "m.npy"), ("evaluate", "run", "--json"),
 )  # fmt: skip
 LOOKING: Final = (("analyze", "run"), ("explain", "run"), ("diff", "run", "small.cnn"))
+MANY_EPOCHS: Final = 100
 LARGE: Final = 30_000_000
 """Bytes of activations, or multiplications."""
 
@@ -190,13 +192,22 @@ def runs(bench: Bench, data: bytes, folder: str = "run") -> None:
     """A finished run with another record, metrics or spec; one whose network is large is only looked at."""
     name = {b"{": "run.json", b"e": "metrics.jsonl"}.get(data[:1], "spec.cnn")
     bench.put(f"{folder}/{name}", data[1:])
-    some = LOOKING if name == "spec.cnn" and _is_large(data[1:]) else (*RUN, *SHOWING)
+    some: tuple[tuple[str, ...], ...] = (*RUN, *SHOWING)
+    some = LOOKING if name == "spec.cnn" and _is_large(data[1:]) else some
+    if name == "run.json" and _is_long(data[1:]):
+        some = tuple(words for words in some if words != ("train", "run", "--resume"))
     bench.some(*(tuple(folder if word == "run" else word for word in words) for words in some))
 
 
 def masked(bench: Bench, data: bytes) -> None:
     """The same of a run whose target is a mask."""
     runs(bench, data, "masked")
+
+
+def _is_long(record: bytes) -> bool:
+    """Whether a record asks for so many epochs that a training which goes on as told does not end here."""
+    epochs = [int(digits[:9]) for digits in re.findall(rb'"epochs": ?(\d+)', record)]
+    return max(epochs, default=0) > MANY_EPOCHS
 
 
 def _is_large(spec: bytes, batch: int = 8) -> bool:

@@ -91,8 +91,12 @@ class SoftmaxLoss(Loss):
     def __init__(self, output: Array, memory: Allocator, weight: float = 1.0) -> None:
         super().__init__(output, memory, weight)
         rows, _, run = self.output.shape
-        self.shares, self.logs = self.scratch(self.output.shape), self.scratch(self.output.shape)
+        self.shares, self.logs = self.room_for_shares(), self.scratch(self.output.shape)
         self.one = self.scratch((rows, 1, run))
+
+    def room_for_shares(self) -> Array:
+        """An array of its own, where the shares are read when the gradient is begun."""
+        return self.scratch(self.output.shape)
 
     def take_shares(self) -> None:
         """The softmax of the output, and its logarithm."""
@@ -121,6 +125,9 @@ class CrossEntropyLoss(SoftmaxLoss):
         self.norm = float(self.places)
         self.mass: Array | float = 1.0
 
+    def room_for_shares(self) -> Array:
+        return self.flat_gradient
+
     def set_targets(self, targets: Array) -> None:
         super().set_targets(targets)
         self.norm, valid = float(self.counted), self.valid
@@ -145,7 +152,7 @@ class CrossEntropyLoss(SoftmaxLoss):
         """The gradient is (shares·Σ target - target)/count."""
         self.take_shares()
         self.value = -self.weight * self._total() / self.norm
-        np.multiply(self.shares, self.mass, out=self.flat_gradient)
+        np.multiply(self.flat_gradient, self.mass, out=self.flat_gradient)
         np.subtract(self.flat_gradient, self.target, out=self.flat_gradient)
         np.multiply(self.flat_gradient, self.weight / self.norm, out=self.flat_gradient)
 

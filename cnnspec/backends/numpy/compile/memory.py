@@ -9,7 +9,7 @@ together. A program never allocates while it runs.
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from math import inf, prod
 from typing import Final
@@ -62,12 +62,19 @@ ENOUGH: Final = 1.01
 
 
 def place(lifetimes: Sequence[Lifetime]) -> ArenaLayout:
-    """A place for each array, as low as it can lie, maps before scratch, in the order that needs least."""
+    """A place for each array, as low as it can lie, in the order that needs least: maps first, mostly."""
     maps = _tightest(lifetimes, [n for n, lifetime in enumerate(lifetimes) if not lifetime.scratch])
     scratch = [n for n, lifetime in enumerate(lifetimes) if lifetime.scratch]
     orders = ([*maps, *sorted(scratch, key=lambda n: key(lifetimes[n]))] for key in ORDERS)
-    found = (_layout_by(lifetimes, order, len(maps)) for order in orders)
-    return min(found, key=lambda layout: layout.total_bytes)
+    found = min((_layout_by(lifetimes, order, len(maps)) for order in orders), key=_total)
+    if found.total_bytes > ENOUGH * _most_at_once(lifetimes):
+        mixed = _layout_by(lifetimes, _tightest(lifetimes, list(range(len(lifetimes)))), len(maps))
+        found = min(found, replace(mixed, map_bytes=found.map_bytes), key=_total)
+    return found
+
+
+def _total(layout: ArenaLayout) -> int:
+    return layout.total_bytes
 
 
 def _tightest(lifetimes: Sequence[Lifetime], chosen: list[int]) -> list[int]:

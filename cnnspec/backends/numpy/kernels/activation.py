@@ -63,16 +63,23 @@ class ReluStep(OutputActivation):
         self.together([partial(np.clip, x, 0, self.most, out=y) for x, y in self.several])
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
-        integer = np.dtype(f"i{dy.itemsize}")
-        self.dy, self.mask = dy.view(integer), self.scratch(dy.shape, integer)
+        found, integer = super().prepare(dy, wanted), np.dtype(f"i{dy.itemsize}")
+        self.bits = [
+            (y, y.view(integer), part.view(integer), mask.view(integer)) for y, part, mask in self.blocks
+        ]
         self.sign, self.all_but_sign = 8 * dy.itemsize - 1, integer.type(np.iinfo(integer).max)
-        return (self.gradient_like(dy),)
+        return found
 
     def backward(self) -> None:
-        np.bitwise_and(self.y.view(self.mask.dtype), self.all_but_sign, out=self.mask)
-        np.negative(self.mask, out=self.mask)
-        np.right_shift(self.mask, self.sign, out=self.mask)
-        np.bitwise_and(self.dy, self.mask, out=self.dy)
+        for y, bits, dy, mask in self.bits:
+            self.spread(y, bits, mask)
+            np.bitwise_and(dy, mask, out=dy)
+
+    def spread(self, y: Array, bits: Array, mask: Array) -> None:
+        """All bits of the mask where the gradient passes: of some values, and the same as integers."""
+        np.bitwise_and(bits, self.all_but_sign, out=mask)
+        np.negative(mask, out=mask)
+        np.right_shift(mask, self.sign, out=mask)
 
 
 class ClippedRelu(ReluStep):
@@ -83,15 +90,17 @@ class ClippedRelu(ReluStep):
         self.most = self.layer.max
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
-        self.high, self.steep = self.scratch(dy.shape, bool), self.scratch(dy.shape, bool)
-        return super().prepare(dy, wanted)
+        found = super().prepare(dy, wanted)
+        shape = self.blocks[0][0].shape if self.blocks else dy.shape
+        self.steep, self.low = self.scratch(shape, bool), self.scratch(shape, bool)
+        return found
 
-    def backward(self) -> None:
-        np.greater(self.y, 0, out=self.steep)
-        np.less(self.y, self.layer.max, out=self.high)
-        np.logical_and(self.steep, self.high, out=self.steep)
-        np.negative(self.steep.view(np.int8), out=self.mask, dtype=self.mask.dtype)
-        np.bitwise_and(self.dy, self.mask, out=self.dy)
+    def spread(self, y: Array, bits: Array, mask: Array) -> None:
+        steep, low = self.steep[: len(y)], self.low[: len(y)]
+        np.greater(y, 0, out=steep)
+        np.less(y, self.layer.max, out=low)
+        np.logical_and(steep, low, out=steep)
+        np.negative(steep.view(np.int8), out=mask, dtype=mask.dtype)
 
 
 class SigmoidStep(OutputActivation):

@@ -5,13 +5,14 @@ Each line of ``winograd_tiles`` is linear, so its gradient is the same line tran
     M̄ = A Ȳ Aᵀ    Ū = M̄ ⊙ V, summed over the tiles    V̄ = U ⊙ M̄, summed over the filters
     ḡ = Gᵀ Ū G    d̄ = B V̄ Bᵀ, summed where tiles overlap
 
-V is made anew for Ū, for it takes 2.25 times the room of the input; V̄ then takes its place.
+V is made anew for Ū, for it takes 2.25 times the room of the input; V̄ then takes its place. U is made
+anew, too, where it takes more than input and output: deep in a network weights are large and maps small.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from math import isfinite
+from math import isfinite, prod
 
 import numpy as np
 
@@ -27,7 +28,7 @@ from cnnspec.backends.numpy.kernels.winograd_tiles import (
 )
 from cnnspec.backends.numpy.layout import Array
 
-SLAB_BYTES = 12 << 20
+SLAB_BYTES = 4 << 20
 """V and M of so many columns of tiles: large products, and still near the cache. Of a small map they take
 no more than it and the output do: memory is what ``analyze`` says."""
 
@@ -55,8 +56,10 @@ class WinogradTraining(ConvStep):
         self.grid = grid = WinogradGrid(rows, columns, self.context.batch, channels, filters)
         g, self.Bt, self.A = (each.astype(kind) for each in transforms(rows.kernel))
         self.to_places = np.kron(g, g)
-        self.U = self.memory.own((grid.alpha**2, filters, channels))
-        room = min(SLAB_BYTES, self.x.nbytes + self.y.nbytes)
+        shape, room = (grid.alpha**2, filters, channels), self.x.nbytes + self.y.nbytes
+        self.anew = prod(shape) * kind.itemsize > room
+        self.U = self.scratch(shape) if self.anew else self.memory.own(shape)
+        room = min(SLAB_BYTES, room)
         deep = max(1, min(grid.across, room // (sum(grid.places(1)) * kind.itemsize)))
         self.parts = [range(n, min(n + deep, grid.across)) for n in range(0, grid.across, deep)]
         self.slabs = self._slabs(self.y, self._stores())
@@ -81,10 +84,16 @@ class WinogradTraining(ConvStep):
         )  # fmt: skip
 
     def pack(self) -> None:
+        if not self.anew:
+            self._transform(self.U)
+
+    def _transform(self, into: Array) -> None:
         flat = self.weight.reshape(-1, self.to_places.shape[1])
-        np.matmul(self.to_places, flat.T, out=self.U.reshape(len(self.U), -1))
+        np.matmul(self.to_places, flat.T, out=into.reshape(len(into), -1))
 
     def forward(self) -> None:
+        if self.anew:
+            self._transform(self.U)
         for slab in self.slabs:
             slab.gather()
             np.matmul(slab.V, self.U.swapaxes(1, 2), out=slab.M)
@@ -103,6 +112,7 @@ class WinogradTraining(ConvStep):
 
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
         stores, self.dx = self._stores(), None
+        self.again = self.scratch(self.U.shape) if self.anew else self.U
         self.back = self._slabs(dy, stores)
         self.spread: list[InputGradient] = []
         if self.weight_gradient is not None:
@@ -120,6 +130,8 @@ class WinogradTraining(ConvStep):
             self.spread.append(InputGradient(grid, part.start, slab.places, dx, self.Bt, stores, carried))
 
     def differentiate(self) -> None:
+        if self.anew and self.dx is not None:
+            self._transform(self.again)
         for n, slab in enumerate(self.back):
             if self.weight_gradient is not None:
                 slab.gather()
@@ -129,7 +141,7 @@ class WinogradTraining(ConvStep):
                 if n:
                     np.add(self.total[0], self.total[1], out=self.total[0])
             if self.dx is not None:
-                np.matmul(slab.M, self.U, out=slab.V)
+                np.matmul(slab.M, self.again, out=slab.V)
                 self.spread[n]()
         if self.weight_gradient is not None:
             np.matmul(self.to_places.T, self.total[0].reshape(len(self.U), -1), out=self.flat)

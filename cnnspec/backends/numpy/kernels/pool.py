@@ -18,7 +18,7 @@ import numpy as np
 
 from cnnspec.backends.numpy.kernels.pool_apart import ApartPass, pays
 from cnnspec.backends.numpy.kernels.pool_passes import AxisPass, Extreme, ExtremePass, WidePass
-from cnnspec.backends.numpy.kernels.step import KernelStep
+from cnnspec.backends.numpy.kernels.step import KernelStep, SharedScratch
 from cnnspec.backends.numpy.kernels.window import WindowGeometry, too_many
 from cnnspec.backends.numpy.layout import Array, Shape, along, move, spatial_axes
 from cnnspec.backends.numpy.team import Task
@@ -26,6 +26,8 @@ from cnnspec.layers.pool import Adaptive, Pooling
 from cnnspec.layers.window import AdaptiveAxis
 from cnnspec.network.graph import Node
 
+PART_BYTES: Final = 1 << 20
+"""Of a map in training: its channels are pooled some at a time, which stay near the cache."""
 MOST_PHASES: Final = 10_000
 """Windows of an adaptive pool that have a pass each: they take some 50 us and 25 KB."""
 
@@ -78,10 +80,10 @@ class PhasedPass:
         for _, part in self.parts:
             part.forward()
 
-    def prepare(self, step: KernelStep, dy: Array, dx: Array) -> None:
+    def prepare(self, room: SharedScratch, dy: Array, dx: Array) -> None:
         self.dx = dx
         for outputs, part in self.parts:
-            part.prepare(step, dy[:, outputs], dx)
+            part.prepare(room, dy[:, outputs], dx)
 
     def backward(self) -> None:
         self.dx.fill(0)
@@ -98,69 +100,98 @@ class AxisPool(KernelStep):
 
     def build(self) -> None:
         self.y = self.memory.take(pooled_shape(self.node, self.x.shape))
-        self.passes: list[AxisPass | PhasedPass] = []
-        self.shared: list[list[Task]] = []
-        sweeps = sweeps_of(self.node)
-        self.turns, axes, self.ends = self.turns_pay(sweeps[-1]), spatial_axes(self.x.ndim), (self.x, self.y)
-        if self.turns:
-            axes = (*range(1, len(sweeps)), 0)
-            self.ends = self.scratch(turned(self.x).shape), self.scratch(turned(self.y).shape)
-        pooled = [each for each in zip(axes, sweeps, strict=True) if not all(w.plain for _, w in each[1])]
-        pooled = pooled[::-1] if self.columns_first else pooled
-        x, last = self.ends
-        for axis, sweep in pooled:
-            shape = (*x.shape[:axis], outputs_of(sweep), *x.shape[axis + 1 :])
-            y = last if axis == pooled[-1][0] else self.scratch(shape)
-            several = self._passes(along(x, axis), along(y, axis), sweep)
-            self.passes += several[:1]  # all that there is in training
-            self.shared.append([each.forward for each in several])
-            x = y
+        self.turns = self.turns_pay(sweeps_of(self.node)[-1])
+        channels = self.x.shape[-3]
+        count = min(channels, max(1, -(-self.x.nbytes // PART_BYTES))) if self.turns else 1
+        deep = -(-channels // count)
+        self.cut = [slice(first, min(first + deep, channels)) for first in range(0, channels, deep)]
+        room = SharedScratch(self)
+        self.chains = [
+            PassChain(self, room.again(), _some(self.x, part), _some(self.y, part)) for part in self.cut
+        ]
 
     def turns_pay(self, columns: Sweep) -> bool:
         """Whether the passes run on copies with columns before rows: there runs are long in each pass."""
         return False
 
-    def _passes(self, x: Array, y: Array, sweep: Sweep) -> list[AxisPass | PhasedPass]:
+    def passes_of(self, room: SharedScratch, x: Array, y: Array, sweep: Sweep) -> list[AxisPass | PhasedPass]:
         """A pass of each lane, over some of what lies before the axis or after it."""
         if self.context.lanes == 1:
-            return [self._pass(x, y, sweep)]
+            return [self._pass(room, x, y, sweep)]
         if len(x) > self.context.lanes:
-            return [self._pass(x[part], y[part], sweep) for part in self.lanes_of(len(x), x.nbytes)]
+            return [self._pass(room, x[part], y[part], sweep) for part in self.lanes_of(len(x), x.nbytes)]
         cut = self.lanes_of(x.shape[2], x.nbytes)
-        return [self._pass(x[..., part], y[..., part], sweep) for part in cut]
+        return [self._pass(room, x[..., part], y[..., part], sweep) for part in cut]
 
-    def _pass(self, x: Array, y: Array, sweep: Sweep) -> AxisPass | PhasedPass:
+    def _pass(self, room: SharedScratch, x: Array, y: Array, sweep: Sweep) -> AxisPass | PhasedPass:
         if len(sweep) == 1:
-            return self.make(x, y, sweep[0][1])
-        return PhasedPass(x, y, [(at, self.make(x, y[:, at], window)) for at, window in sweep])
+            return self.make(room, x, y, sweep[0][1])
+        return PhasedPass(x, y, [(at, self.make(room, x, y[:, at], window)) for at, window in sweep])
 
     @abstractmethod
-    def make(self, x: Array, y: Array, window: WindowGeometry) -> AxisPass:
+    def make(self, room: SharedScratch, x: Array, y: Array, window: WindowGeometry) -> AxisPass:
         """The pass along one axis, from ``x`` to ``y``."""
+
+    def forward(self) -> None:
+        for chain in self.chains:
+            chain.forward()
+
+    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
+        if not self.chains[0].passes:
+            return (self.gradient_like(dy),)
+        dx, room = self.memory.take(self.x.shape), SharedScratch(self)
+        for part, chain in zip(self.cut, self.chains, strict=True):
+            chain.prepare(room.again(), _some(dy, part), _some(dx, part))
+        return (dx,)
+
+    def backward(self) -> None:
+        for chain in self.chains:
+            chain.backward()
+
+
+class PassChain:
+    """The passes over some channels, one axis after the other, where it pays on copies with columns first."""
+
+    def __init__(self, pool: AxisPool, room: SharedScratch, x: Array, y: Array) -> None:
+        self.pool, self.x, self.y, self.turns = pool, x, y, pool.turns
+        self.passes: list[AxisPass | PhasedPass] = []
+        self.shared: list[list[Task]] = []
+        sweeps = sweeps_of(pool.node)
+        axes, ends = spatial_axes(x.ndim), (x, y)
+        if self.turns:
+            axes = (*range(1, len(sweeps)), 0)
+            ends = room.scratch(turned(x).shape), room.scratch(turned(y).shape)
+        self.ends = ends
+        pooled = [each for each in zip(axes, sweeps, strict=True) if not all(w.plain for _, w in each[1])]
+        pooled = pooled[::-1] if pool.columns_first else pooled
+        below, last = ends
+        for axis, sweep in pooled:
+            shape = (*below.shape[:axis], outputs_of(sweep), *below.shape[axis + 1 :])
+            above = last if axis == pooled[-1][0] else room.scratch(shape)
+            several = pool.passes_of(room, along(below, axis), along(above, axis), sweep)
+            self.passes += several[:1]  # all that there is in training
+            self.shared.append([each.forward for each in several])
+            below = above
 
     def forward(self) -> None:
         if self.turns:
             move(turned(self.x), self.ends[0])
         for several in self.shared:
-            self.together(several)
+            self.pool.together(several)
         if self.turns:
             move(self.ends[1], turned(self.y))
         if not self.passes:
             np.copyto(self.y, self.x)
 
-    def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
-        if not self.passes:
-            return (self.gradient_like(dy),)
-        dx = self.memory.take(self.x.shape)
+    def prepare(self, room: SharedScratch, dy: Array, dx: Array) -> None:
         self.slopes = self.back_ends = dx, dy
         if self.turns:
-            self.back_ends = self.scratch(turned(dx).shape), self.scratch(turned(dy).shape)
+            self.back_ends = room.scratch(turned(dx).shape), room.scratch(turned(dy).shape)
         below, above = self.back_ends
         for n, each in reversed(list(enumerate(self.passes))):
-            to = below.reshape(each.x.shape) if n == 0 else self.scratch(each.x.shape)
-            each.prepare(self, above.reshape(each.y.shape), to)
+            to = below.reshape(each.x.shape) if n == 0 else room.scratch(each.x.shape)
+            each.prepare(room, above.reshape(each.y.shape), to)
             above = to
-        return (dx,)
 
     def backward(self) -> None:
         if self.turns:
@@ -169,6 +200,11 @@ class AxisPool(KernelStep):
             each.backward()
         if self.turns:
             move(self.back_ends[0], turned(self.slopes[0]))
+
+
+def _some(array: Array, channels: slice) -> Array:
+    """Some channels of an inner map."""
+    return array[..., channels, :, :]
 
 
 def turned(array: Array) -> Array:
@@ -186,12 +222,12 @@ class ExtremePool(AxisPool):
         """In training; a forward pass alone, which has no winners to find, keeps to less memory."""
         return self.context.training and not all(window.plain for _, window in columns)
 
-    def make(self, x: Array, y: Array, window: WindowGeometry) -> ExtremePass:
+    def make(self, room: SharedScratch, x: Array, y: Array, window: WindowGeometry) -> ExtremePass:
         training = self.context.training
         if not training and WidePass.pays(x, window):
             return WidePass(x, y, window, self.extreme)
         kind = ApartPass if not training and pays(x, window) else ExtremePass
-        return kind(self, x, y, window, self.extreme, training)
+        return kind(room, x, y, window, self.extreme, training)
 
 
 class MaxPoolStep(ExtremePool):

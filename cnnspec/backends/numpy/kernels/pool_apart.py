@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from cnnspec.backends.numpy.kernels.pool_passes import Extreme, ExtremePass
-from cnnspec.backends.numpy.kernels.step import KernelStep
+from cnnspec.backends.numpy.kernels.step import SharedScratch
 from cnnspec.backends.numpy.kernels.window import WindowGeometry
 from cnnspec.backends.numpy.layout import Array, move
 
@@ -36,15 +36,21 @@ class ApartPass(ExtremePass):
     """Taps in their order, so that of two zeros the first stays."""
 
     def __init__(
-        self, step: KernelStep, x: Array, y: Array, window: WindowGeometry, extreme: Extreme, training: bool
+        self,
+        room: SharedScratch,
+        x: Array,
+        y: Array,
+        window: WindowGeometry,
+        extreme: Extreme,
+        training: bool,
     ) -> None:
-        super().__init__(step, x, y, window, extreme, training)
+        super().__init__(room, x, y, window, extreme, training)
         reads = (tap * window.dilation - window.before for tap in range(window.kernel))
         self.places = [divmod(read, window.stride) for read in reads]
         self.earliest = self.places[0][0]
         length = window.output + self.places[-1][0] - self.earliest
         high = max(1, min(len(x), BLOCK // (length * x.shape[2])))
-        self.store = step.scratch((window.stride, high, length, x.shape[2]))
+        self.store = room.scratch((window.stride, high, length, x.shape[2]))
         self.blocks = [
             self._block(x[row : row + high], y[row : row + high]) for row in range(0, len(x), high)
         ]

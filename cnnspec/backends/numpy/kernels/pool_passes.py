@@ -7,7 +7,7 @@ from typing import Final, NamedTuple, TypeAlias
 import numpy as np
 from numpy.lib.stride_tricks import as_strided
 
-from cnnspec.backends.numpy.kernels.step import KernelStep
+from cnnspec.backends.numpy.kernels.step import SharedScratch
 from cnnspec.backends.numpy.kernels.window import WindowGeometry, taps
 from cnnspec.backends.numpy.layout import Array
 
@@ -33,7 +33,13 @@ class ExtremePass:
     """The extreme along one axis, and in training which tap won: the first, or the last that is NaN."""
 
     def __init__(
-        self, step: KernelStep, x: Array, y: Array, window: WindowGeometry, extreme: Extreme, training: bool
+        self,
+        room: SharedScratch,
+        x: Array,
+        y: Array,
+        window: WindowGeometry,
+        extreme: Extreme,
+        training: bool,
     ) -> None:
         self.x, self.y, self.window, self.extreme, self.training = x, y, window, extreme, training
         self.parts = [
@@ -44,11 +50,11 @@ class ExtremePass:
         self.small = np.dtype(np.int8 if window.kernel <= 128 else np.int32)
         self.paired = 2 if self.complete and 2 <= window.kernel <= 128 else 0
         if training:
-            self.winner = step.passing(y.shape, self.small)
+            self.winner = room.passing(y.shape, self.small)
             self.first = self._first_taps().astype(self.small)
         if training and self.paired < window.kernel:
-            self.beaten, self.missing = step.scratch(y.shape, bool), step.scratch(y.shape, bool)
-            self.candidate = step.scratch(y.shape, self.small)
+            self.beaten, self.missing = room.scratch(y.shape, bool), room.scratch(y.shape, bool)
+            self.candidate = room.scratch(y.shape, self.small)
 
     def _first_taps(self) -> Array:
         """For each output its first tap on the map: it wins where nothing beats minus infinity."""
@@ -101,11 +107,11 @@ class ExtremePass:
         if nan:
             np.logical_or(self.winner, np.isnan(right), out=self.winner.view(bool))
 
-    def prepare(self, step: KernelStep, dy: Array, dx: Array) -> None:
+    def prepare(self, room: SharedScratch, dy: Array, dx: Array) -> None:
         self.integer = np.dtype(f"i{dy.itemsize}")
         self.dy, self.dx = dy.view(self.integer), dx.view(self.integer)
-        self.mask = step.scratch(dy.shape, self.integer)
-        self.equal = step.scratch(dy.shape, bool)
+        self.mask = room.scratch(dy.shape, self.integer)
+        self.equal = room.scratch(dy.shape, bool)
         self.sums = [dx[:, self.window.inputs(tap)] for tap in range(self.window.kernel)]
         self.pixels = [part.view(self.integer) for part in self.sums] if self.window.apart else []
 
@@ -180,7 +186,7 @@ class SumPass:
             part = self.y[:, window.outputs(tap)]
             np.add(part, self.x[:, window.inputs(tap)], out=part)
 
-    def prepare(self, step: KernelStep, dy: Array, dx: Array) -> None:
+    def prepare(self, room: SharedScratch, dy: Array, dx: Array) -> None:
         self.dy, self.dx = dy, dx
 
     def backward(self) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 
 from cnnspec.backends.numpy.kernels.pool import AxisPool, Sweep, outputs_of, sweeps_of, windows_of
 from cnnspec.backends.numpy.kernels.pool_passes import SumPass
-from cnnspec.backends.numpy.kernels.step import KernelStep, channel_sum
+from cnnspec.backends.numpy.kernels.step import KernelStep, SharedScratch, channel_sum
 from cnnspec.backends.numpy.kernels.window import WindowGeometry
 from cnnspec.backends.numpy.layout import Array, planes
 from cnnspec.layers.pool import Adaptive, Pooling
@@ -18,7 +18,7 @@ class SumPool(AxisPool):
 
     columns_first = False
 
-    def make(self, x: Array, y: Array, window: WindowGeometry) -> SumPass:
+    def make(self, room: SharedScratch, x: Array, y: Array, window: WindowGeometry) -> SumPass:
         return SumPass(x, y, window)
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from math import inf
 from typing import TypeAlias
 
@@ -29,29 +30,37 @@ class ProductSum:
     def __init__(
         self, step: KernelStep, left: Rows, right: Array, out: Array, copy: bool = False, most: float = inf
     ) -> None:
-        self.source, self.out = right, out
-        self.copy = step.scratch(right.shape) if copy else None
-        right, rows = right if self.copy is None else self.copy, len(right)
+        self.out, rows = out, len(right)
         slab, blocks = slab_of(right, out, copy, most)
-        right = _cut(right, -2, blocks)
-        shape = (slab, *right.shape[1:-2], *out.shape[-2:])
-        self.partial, self.axes = step.scratch(shape), (0,) if blocks == 1 else (0, right.ndim - 3)
-        self.slabs = []
+        store = step.scratch((slab, *right.shape[1:])) if copy else None
+        shape = (slab, *_cut(right, -2, blocks).shape[1:-2], *out.shape[-2:])
+        self.alone, self.axes = slab == blocks == 1, (0,) if blocks == 1 else (0, len(shape) - 3)
+        self.slabs, count = [], -(-rows // slab)
+        sums = step.scratch(shape) if count > 1 or not self.alone else out[None]
         for r in range(0, rows, slab):
             part = slice(r, min(r + slab, rows))
-            some, make = left(part)
-            self.slabs.append((make, _cut(some, -1, blocks), right[part], self.partial[: part.stop - r]))
-        self.total = step.scratch(out.shape) if len(self.slabs) > 1 else out
+            (some, make), other, found = left(part), right[part], sums[: min(slab, rows - r)]
+            makes = [make]
+            if store is not None:
+                copied = store[: len(other)]
+                makes.append(partial(np.copyto, copied, other))
+                other = copied
+            found = out[None] if self.alone and r == 0 else found
+            self.slabs.append((makes, _cut(some, -1, blocks), _cut(other, -2, blocks), found))
+        self.total = step.scratch(out.shape) if count > 1 and not self.alone else out
 
     def __call__(self) -> None:
-        if self.copy is not None:
-            np.copyto(self.copy, self.source)
-        for n, (make, left, right, partial) in enumerate(self.slabs):
-            make()
-            np.matmul(left, right, out=partial)
-            np.add.reduce(partial, axis=self.axes, out=self.total if n else self.out)
+        for n, (makes, left, right, found) in enumerate(self.slabs):
+            for make in makes:
+                make()
+            np.matmul(left, right, out=found)
+            if self.alone:
+                total = found[0]
+            else:
+                total = self.total if n else self.out
+                np.add.reduce(found, axis=self.axes, out=total)
             if n:
-                np.add(self.out, self.total, out=self.out)
+                np.add(self.out, total, out=self.out)
 
 
 def ready(left: Array) -> Rows:

@@ -12,6 +12,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
+from math import prod
 from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
@@ -214,6 +215,28 @@ class KernelStep(ABC):
         return tuple(
             self.memory.take(x.shape) if want else None for x, want in zip(self.inputs, wanted, strict=True)
         )
+
+
+class SharedScratch:
+    """Scratch that the parts of a step use in turns, each as much as the first or less."""
+
+    def __init__(self, step: KernelStep) -> None:
+        self.step, self.arrays, self.place = step, list[Array](), 0
+
+    def again(self) -> SharedScratch:
+        """The same for the next part."""
+        self.place = 0
+        return self
+
+    def scratch(self, shape: Shape, dtype: DTypeLike | None = None) -> Array:
+        if self.place == len(self.arrays):
+            self.arrays.append(self.step.scratch((prod(shape),), dtype))
+        self.place += 1
+        return self.arrays[self.place - 1][: prod(shape)].reshape(shape)
+
+    def passing(self, shape: Shape, dtype: DTypeLike | None = None) -> Array:
+        """What the backward pass reads: each part's own in training."""
+        return self.step.passing(shape, dtype) if self.step.context.training else self.scratch(shape, dtype)
 
 
 def _nothing() -> None:

@@ -24,7 +24,7 @@ MOST_BARS: Final = 16
 PARTS: Final = {
     "parameters": ("weight_bytes", Family.DENSE),
     "activations kept": ("saved_activation_bytes", Family.CONV),
-    "their gradients": ("activation_gradient_bytes", Family.RESAMPLE),
+    "gradients, and room": ("backward_bytes", Family.RESAMPLE),
     "gradients of parameters": ("weight_gradient_bytes", Family.NORM),
     "the optimizer's state": ("optimizer_state_bytes", Family.POOL),
 }
