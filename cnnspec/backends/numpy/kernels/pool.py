@@ -21,7 +21,7 @@ from cnnspec.backends.numpy.kernels.pool_passes import AxisPass, Extreme, Extrem
 from cnnspec.backends.numpy.kernels.step import KernelStep, SharedScratch
 from cnnspec.backends.numpy.kernels.window import WindowGeometry, too_many
 from cnnspec.backends.numpy.layout import Array, Shape, along, move, spatial_axes
-from cnnspec.backends.numpy.team import Task
+from cnnspec.backends.numpy.team import Task, together
 from cnnspec.layers.pool import Adaptive, Pooling
 from cnnspec.layers.window import AdaptiveAxis
 from cnnspec.network.graph import Node
@@ -153,7 +153,7 @@ class PassChain:
     """The passes over some channels, one axis after the other, where it pays on copies with columns first."""
 
     def __init__(self, pool: AxisPool, room: SharedScratch, x: Array, y: Array) -> None:
-        self.pool, self.x, self.y, self.turns = pool, x, y, pool.turns
+        self.x, self.y, self.turns, self.lanes = x, y, pool.turns, pool.context.lanes
         self.passes: list[AxisPass | PhasedPass] = []
         self.shared: list[list[Task]] = []
         sweeps = sweeps_of(pool.node)
@@ -177,7 +177,7 @@ class PassChain:
         if self.turns:
             move(turned(self.x), self.ends[0])
         for several in self.shared:
-            self.pool.together(several)
+            together(several, self.lanes)
         if self.turns:
             move(self.ends[1], turned(self.y))
         if not self.passes:
