@@ -26,7 +26,8 @@ The rules, so that a figure can be checked by hand:
 - Last one gradient a trainable parameter, one more where several layers use it, and the
   optimizer's state: none for SGD, one value a parameter for momentum and RMSprop, two
   for both together and for Adam. The parameters themselves are ``weight_bytes``.
-- The NumPy backend needs 0.85 to 1.15 times as much for every example.
+- The NumPy backend needs 0.85 to 1.15 times as much for every example at the batch of
+  its recipe, or the largest that 2 GB allow.
 """
 
 from __future__ import annotations

@@ -10,7 +10,9 @@ import pytest
 from cases.registry import CASES, Case
 from cases.single import data, model_of, network_of, run
 
-from cnnspec.backends.numpy.kernels import conv_shift, conv_slab, norm, tail
+import cnnspec
+from cnnspec.backends.numpy.engine import NumpyEngine
+from cnnspec.backends.numpy.kernels import conv_shift, conv_slab, conv_up, norm, tail
 from cnnspec.backends.numpy.kernels import curve as activation_block
 from cnnspec.backends.numpy.kernels import table as choose
 from cnnspec.backends.numpy.kernels.conv_depthwise import DepthwiseConv
@@ -18,9 +20,11 @@ from cnnspec.backends.numpy.kernels.conv_patch import PatchConv
 from cnnspec.backends.numpy.kernels.conv_row import RowConv
 from cnnspec.backends.numpy.kernels.conv_shift import ShiftConv
 from cnnspec.backends.numpy.kernels.conv_slab import SlabConv
+from cnnspec.backends.numpy.kernels.conv_up import UpConvStep
 from cnnspec.backends.numpy.kernels.curve import normal_share
 from cnnspec.backends.numpy.kernels.step import Choice, KernelStep
 from cnnspec.backends.numpy.kernels.table import fast_steps
+from cnnspec.backends.numpy.layout import Array
 from cnnspec.layers.base import Shape
 from cnnspec.layers.conv import Conv
 from cnnspec.layers.depthwise import Depthwise
@@ -199,3 +203,27 @@ def test_the_normal_share_is_exact_to_the_last_bits() -> None:
         normal_share(x, out, *rooms)
         exact = [erfc(-float(value) / sqrt(2)) / 2 for value in x]
         np.testing.assert_allclose(out, exact, rtol=0, atol=tolerance)
+
+
+@pytest.mark.parametrize("groups", [1, 2])
+def test_transposed_convolutions_spread_some_filters_at_a_time(
+    groups: int, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """To the values of all at once, in the room of one part whatever their number is."""
+    spec = f"input 5x6x8; upconv 14 5x3 stride=2 padding=1 groups={groups}; conv 2 1x1"
+    random, found = np.random.default_rng(0), list[tuple[int, UpConvStep, Array, Array]]()
+    images, wanted = random.standard_normal((3, 5, 6, 8)), random.standard_normal((3, 11, 11, 2))
+    for least in (1 << 21, 0):
+        monkeypatch.setattr(conv_up, "LEAST_ROOM", least)
+        engine = NumpyEngine(cnnspec.parse(spec), seed=1, dtype="float64")
+        program = engine.compile(3, True, loss="mse", input_gradient=True)
+        program.step(images, wanted)
+        step = program.steps[0]
+        assert isinstance(step, UpConvStep)
+        found.append((len(step.parts), step, engine.flat_gradient.copy(), program.input_gradient().copy()))
+    (one, _, *values), (many, step, *same) = found
+    assert one == 1 < many
+    for a, b in zip(values, same, strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-10, atol=1e-12)
+    assert len({back.patches.ctypes.data for back in step.back}) == 1
+    assert len({back.order.ctypes.data for back in step.back if back.order is not None}) == 1

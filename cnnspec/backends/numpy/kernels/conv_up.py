@@ -9,8 +9,8 @@ from math import prod
 import numpy as np
 
 from cnnspec.backends.numpy.kernels.conv_patch import grouped, joined
-from cnnspec.backends.numpy.kernels.products import ProductSum, ready
-from cnnspec.backends.numpy.kernels.step import KernelStep
+from cnnspec.backends.numpy.kernels.products import ProductSum, ready, slab_of
+from cnnspec.backends.numpy.kernels.step import KernelStep, SharedScratch
 from cnnspec.backends.numpy.kernels.window import WindowGeometry
 from cnnspec.backends.numpy.layout import Array, inner_shape
 
@@ -67,30 +67,25 @@ class UpConvStep(KernelStep):
         self.by_tap = self.weight.reshape(groups, channels, self.filters, *self.kernel)
         outer, width = prod(window.output for window in self.windows[:-1]), self.windows[-1].output * batch
         self.pixels = self.x.reshape(outer, groups, channels, width)
-        room = self._room()
-        self.parts = [self._part(filters, room) for filters in self.cut]
-
-    def _room(self) -> Array:
-        """What the filters of one part spread, in ``cut`` parts."""
-        each = self.x.size // self.by_tap.shape[1] * prod(self.kernel)
-        room = max(LEAST_ROOM, self.x.nbytes + self.y.nbytes) // self.memory.dtype.itemsize
-        deep = max(1, min(self.filters, room // max(1, each)))
+        each = self.x.size // channels * prod(self.kernel) * self.memory.dtype.itemsize
+        deep = max(1, min(self.filters, max(LEAST_ROOM, self.x.nbytes + self.y.nbytes) // max(1, each)))
         self.cut = [slice(n, min(n + deep, self.filters)) for n in range(0, self.filters, deep)]
-        return self.scratch((each * deep,))
+        room = SharedScratch(self)
+        self.parts = [self._part(filters, room.again()) for filters in self.cut]
 
-    def _part(self, filters: slice, room: Array) -> FilterPart:
+    def _part(self, filters: slice, room: SharedScratch) -> FilterPart:
         spread, added = self._patches(filters, room, self.y)
         groups, channels = self.by_tap.shape[:2]
         packed = self.memory.own((groups, *self.kernel, filters.stop - filters.start, channels))
         return FilterPart(filters, packed, spread, added)
 
     def _patches(
-        self, filters: slice, room: Array, image: Array
+        self, filters: slice, room: SharedScratch, image: Array
     ) -> tuple[Array, list[tuple[Array, Array]]]:  # fmt: skip
         """Room for the patches of some filters, and of each tap its part beside the image's."""
         outer, groups, _, width = self.pixels.shape
         count, shape = filters.stop - filters.start, tuple(window.output for window in self.windows)
-        patches = room[: outer * groups * prod(self.kernel) * count * width]
+        patches = room.scratch((outer * groups * prod(self.kernel) * count * width,))
         by_tap = patches.reshape(*shape[:-1], groups, *self.kernel, count, shape[-1], self.context.batch)
         some = grouped(image, groups)[..., filters, :, :]
         return patches.reshape(outer, groups, -1, width), joined(by_tap, some, self.windows)
@@ -111,18 +106,19 @@ class UpConvStep(KernelStep):
     def prepare(self, dy: Array, wanted: tuple[bool, ...]) -> tuple[Array | None, ...]:
         self.dx = self.memory.take(self.x.shape) if wanted[0] else None
         self.padded = not all(window.inside for window in self.windows)
-        room = self._room()
+        room, self.most = SharedScratch(self), len(self.pixels)
         self.more = self.scratch(self.pixels.shape) if self.dx is not None and len(self.cut) > 1 else None
-        self.back = [self._gradient(filters, room, dy) for filters in self.cut]
+        self.back = [self._gradient(filters, room.again(), dy) for filters in self.cut]
         return (self.dx,)
 
-    def _gradient(self, filters: slice, room: Array, dy: Array) -> FilterGradient:
+    def _gradient(self, filters: slice, room: SharedScratch, dy: Array) -> FilterGradient:
         patches, filled = self._patches(filters, room, dy)
         if self.weight_gradient is None:
             return FilterGradient(patches, filled, None, None)
         groups, channels = self.by_tap.shape[:2]
-        total = self.scratch((groups, channels, patches.shape[2]))
-        product = ProductSum(self, ready(self.pixels), patches.swapaxes(2, 3), total)
+        total, turned = room.scratch((groups, channels, patches.shape[2])), patches.swapaxes(2, 3)
+        self.most = slab_of(turned, total, False, self.most)[0]  # in no part more than in the first
+        product = ProductSum(room, ready(self.pixels), turned, total, most=self.most)
         order = total.reshape(groups, channels, *self.kernel, filters.stop - filters.start)
         return FilterGradient(patches, filled, product, np.moveaxis(order, -1, 2))
 

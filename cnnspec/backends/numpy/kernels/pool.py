@@ -226,8 +226,9 @@ class ExtremePool(AxisPool):
         training = self.context.training
         if not training and WidePass.pays(x, window):
             return WidePass(x, y, window, self.extreme)
-        kind = ApartPass if not training and pays(x, window) else ExtremePass
-        return kind(room, x, y, window, self.extreme, training)
+        if not training and pays(x, window):
+            return ApartPass(room, x, y, window, self.extreme)
+        return ExtremePass(room, x, y, window, self.extreme, training)
 
 
 class MaxPoolStep(ExtremePool):

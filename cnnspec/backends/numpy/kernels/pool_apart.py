@@ -36,15 +36,9 @@ class ApartPass(ExtremePass):
     """Taps in their order, so that of two zeros the first stays."""
 
     def __init__(
-        self,
-        room: SharedScratch,
-        x: Array,
-        y: Array,
-        window: WindowGeometry,
-        extreme: Extreme,
-        training: bool,
-    ) -> None:
-        super().__init__(room, x, y, window, extreme, training)
+        self, room: SharedScratch, x: Array, y: Array, window: WindowGeometry, extreme: Extreme
+    ) -> None:  # fmt: skip
+        super().__init__(room, x, y, window, extreme, training=False)
         reads = (tap * window.dilation - window.before for tap in range(window.kernel))
         self.places = [divmod(read, window.stride) for read in reads]
         self.earliest = self.places[0][0]

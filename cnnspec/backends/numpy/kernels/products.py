@@ -9,7 +9,7 @@ from typing import TypeAlias
 
 import numpy as np
 
-from cnnspec.backends.numpy.kernels.step import KernelStep
+from cnnspec.backends.numpy.kernels.step import KernelStep, SharedScratch
 from cnnspec.backends.numpy.layout import Array, Shape
 
 PARTIAL_BYTES = 1 << 20
@@ -28,39 +28,40 @@ class ProductSum:
     """
 
     def __init__(
-        self, step: KernelStep, left: Rows, right: Array, out: Array, copy: bool = False, most: float = inf
-    ) -> None:
+        self, step: KernelStep | SharedScratch, left: Rows, right: Array, out: Array, copy: bool = False,
+        most: float = inf,
+    ) -> None:  # fmt: skip
         self.out, rows = out, len(right)
         slab, blocks = slab_of(right, out, copy, most)
         store = step.scratch((slab, *right.shape[1:])) if copy else None
         shape = (slab, *_cut(right, -2, blocks).shape[1:-2], *out.shape[-2:])
-        self.alone, self.axes = slab == blocks == 1, (0,) if blocks == 1 else (0, len(shape) - 3)
-        self.slabs, count = [], -(-rows // slab)
-        sums = step.scratch(shape) if count > 1 or not self.alone else out[None]
+        self.axes = (0,) if blocks == 1 else (0, len(shape) - 3)
+        several, alone = rows > slab, slab == blocks == 1
+        sums = out[None] if alone and not several else step.scratch(shape)
+        total = step.scratch(out.shape) if several and not alone else sums[0]
+        self.slabs = []
         for r in range(0, rows, slab):
             part = slice(r, min(r + slab, rows))
-            (some, make), other, found = left(part), right[part], sums[: min(slab, rows - r)]
+            (some, make), other = left(part), right[part]
             makes = [make]
             if store is not None:
                 copied = store[: len(other)]
                 makes.append(partial(np.copyto, copied, other))
                 other = copied
-            found = out[None] if self.alone and r == 0 else found
-            self.slabs.append((makes, _cut(some, -1, blocks), _cut(other, -2, blocks), found))
-        self.total = step.scratch(out.shape) if count > 1 and not self.alone else out
+            found = out[None] if alone and r == 0 else sums[: len(other)]
+            into = out if r == 0 else total
+            self.slabs.append((makes, _cut(some, -1, blocks), _cut(other, -2, blocks), found, into))
+        self.alone = alone
 
     def __call__(self) -> None:
-        for n, (makes, left, right, found) in enumerate(self.slabs):
+        for makes, left, right, found, into in self.slabs:
             for make in makes:
                 make()
             np.matmul(left, right, out=found)
-            if self.alone:
-                total = found[0]
-            else:
-                total = self.total if n else self.out
-                np.add.reduce(found, axis=self.axes, out=total)
-            if n:
-                np.add(self.out, total, out=self.out)
+            if not self.alone:
+                np.add.reduce(found, axis=self.axes, out=into)
+            if into is not self.out:
+                np.add(self.out, into, out=self.out)
 
 
 def ready(left: Array) -> Rows:
