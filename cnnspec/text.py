@@ -12,6 +12,13 @@ from cnnspec.records import record, single_record
 
 JOINERS: Final = "\u200c\u200d"
 """They shape the letters of some scripts, and do nothing else."""
+MOST_DIGITS: Final = 18
+"""Whole numbers of more digits are none that a size, a place or a setting could have."""
+
+
+def whole(text: str) -> int | None:
+    """The whole number that plain digits are; None for any other text, and for too many digits."""
+    return int(text) if text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS else None
 
 
 def printable(text: str, instead: Callable[[str], str] = lambda _: "\ufffd") -> str:

@@ -12,7 +12,7 @@ import click
 
 from cnnspec.diagnostics import Diagnostic, SpecError, nearest
 from cnnspec.records import record
-from cnnspec.text import printable
+from cnnspec.text import printable, whole
 
 if TYPE_CHECKING:
     from cnnspec.views.terminal.paint import Terminal
@@ -168,9 +168,8 @@ def _is_terminal(stream: TextIO) -> bool:
 
 
 def _width(stream: TextIO) -> int:
-    columns = os.environ.get("COLUMNS", "")
-    if columns.isdecimal() and int(columns):
-        return max(NARROWEST, int(columns))
+    if columns := whole(os.environ.get("COLUMNS", "")):
+        return max(NARROWEST, columns)
     if not _is_terminal(stream):
         return WIDEST_WITHOUT_TERMINAL
     import shutil  # which loads what compresses files

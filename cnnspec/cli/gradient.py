@@ -13,6 +13,7 @@ from cnnspec.cli.options import format_option
 from cnnspec.cli.run import network_for, run_model, samples_of, with_run
 from cnnspec.cli.spec import read, spec_argument
 from cnnspec.diagnostics import SpecError
+from cnnspec.text import whole
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -166,8 +167,9 @@ def _comparison(network: Network, target: str | None, upstream: str | None) -> C
             raise click.BadParameter(error.message, param_hint="--upstream") from error
         return lambda values: gradient.upstream(last, delta)
     assert target is not None
-    if target.strip().isdigit() and network.output != (1,):
-        return lambda values: _checked(lambda: gradient.cross_entropy(values, int(target)))
+    label = whole(target.strip())
+    if label is not None and network.output != (1,):
+        return lambda values: _checked(lambda: gradient.cross_entropy(values, label))
     try:
         wanted = input_array(target, network.output, 0)[0]
     except click.BadParameter as error:

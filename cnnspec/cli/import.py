@@ -10,13 +10,16 @@ from cnnspec.cli.console import fail, show, write_result
 from cnnspec.cli.spec import keep_files
 from cnnspec.exchange import ORIGINS, imported, origin_of
 from cnnspec.layers.base import Shape
+from cnnspec.text import whole
 
 
 def _shape(context: click.Context, parameter: click.Parameter, text: str | None) -> Shape | None:
-    sizes = (text or "").replace("×", "x").split("x")
-    if text is not None and not all(size.isascii() and size.isdigit() and int(size) for size in sizes):
+    if text is None:
+        return None
+    sizes = tuple(whole(size) or 0 for size in text.replace("×", "x").split("x"))
+    if not all(sizes):
         raise click.BadParameter(f'"{text}" is no shape such as 224x224x3', context, parameter)
-    return None if text is None else tuple(map(int, sizes))
+    return sizes
 
 
 @click.command("import")

@@ -41,7 +41,7 @@ MOST_TEXT: Final = 100_000_000
 MOST_WRITTEN: Final = 16
 """Numbers up to which an example is written out."""
 
-SAMPLE: Final = re.compile(r"^(?P<name>.+?):(?:(?P<part>train|test):)?(?P<index>\d+)$")
+SAMPLE: Final = re.compile(r"^(?P<name>.+?):(?:(?P<part>train|test):)?(?P<index>[0-9]{1,18})$")
 """``mnist:59000``, ``mnist:test:7``."""
 
 

@@ -15,6 +15,7 @@ from cnnspec.cli.spec import is_named, load_network, meant, network_of, read
 from cnnspec.diagnostics import SpecError, nearest
 from cnnspec.document import RUN_SPEC, Document, load
 from cnnspec.files import make_folder, sync_folder
+from cnnspec.text import whole
 from cnnspec.training.checkpoint import CheckpointManager
 from cnnspec.training.run import (
     BEST,
@@ -171,9 +172,10 @@ def numbers(name: str) -> list[tuple[int, Path]]:
         return []
     found = []
     for path in HOME.iterdir():
-        stem, _, number = path.name.rpartition("-")
-        if stem == plain(name) and number.isdecimal():
-            found.append((int(number), path))
+        stem, _, digits = path.name.rpartition("-")
+        number = whole(digits)
+        if stem == plain(name) and number is not None:
+            found.append((number, path))
     return sorted(found)
 
 

@@ -14,6 +14,7 @@ from cnnspec.backends.processes import ProcessGroup
 from cnnspec.cli.console import show
 from cnnspec.cli.options import chosen_engine
 from cnnspec.diagnostics import SpecError
+from cnnspec.text import whole
 
 
 @contextmanager
@@ -41,8 +42,8 @@ def together() -> Iterator[ProcessGroup]:
 
 def _started() -> int:
     """How many processes torchrun started; 1 without it."""
-    size = os.environ.get("WORLD_SIZE", "1")
-    return int(size) if size.isdecimal() and {"RANK", "MASTER_ADDR"} <= os.environ.keys() else 1
+    size = whole(os.environ.get("WORLD_SIZE", "1"))
+    return size if size is not None and {"RANK", "MASTER_ADDR"} <= os.environ.keys() else 1
 
 
 def refuse_sweep_together() -> None:

@@ -13,6 +13,7 @@ from cnnspec.layers.facts import Counts, Figures, multiplies
 from cnnspec.layers.kernels import Kernelled
 from cnnspec.layers.window import Extent, Padding, Sliding, kernel_symbols, need_groups
 from cnnspec.layers.writing import Unit
+from cnnspec.text import whole
 
 Table: TypeAlias = tuple[tuple[int, ...], ...]
 
@@ -34,11 +35,11 @@ def connections_of(text: str) -> Table:
     """
     table = []
     for line in TABLES.get(text, text).split(";"):
-        words = line.replace(",", " ").split()
-        if not words or not all(word.isascii() and word.isdigit() for word in words):
+        said = tuple(whole(word) for word in line.replace(",", " ").split())
+        row = tuple(number for number in said if number is not None)
+        if not row or len(row) < len(said):
             names = ", ".join(TABLES)
             raise ValueError(f"is neither a known table ({names}) nor lists of channels such as 0 1 2; 1 2 3")
-        row = tuple(map(int, words))
         if len(set(row)) < len(row):
             raise ValueError(f"lists a channel twice for one filter: {line.strip()}")
         table.append(row)

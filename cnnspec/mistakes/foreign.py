@@ -32,6 +32,8 @@ class Reading(NamedTuple):
 
 FEATURES: Final = "{arrive} features arrive where {expect} are expected"
 CHANNELS: Final = "the layer expects {expect} channels and gets {arrive}"
+MOST_CHANNELS: Final = 100_000
+"""More are not looked for behind a flattened map."""
 AXES: Final = "the layer expects {expect} axes and gets {arrive}"
 WINDOW: Final = "the window is {kernel} pixels long, and the map, padding included, only {size}"
 STACKED: Final = "two paths of {one} and {two} along one axis cannot be stacked"
@@ -193,14 +195,14 @@ def read(words: str) -> Reading | None:
 
 @cache
 def _pattern(said: str) -> re.Pattern[str]:
-    numbered = re.sub(r"\\\{([a-z]+)\\\}", r"(?P<\1>-?\\d+)", re.escape(said).replace("…", ".*?"))
+    numbered = re.sub(r"\\\{([a-z]+)\\\}", r"(?P<\1>-?\\d{1,15}(?!\\d))", re.escape(said).replace("…", ".*?"))
     return re.compile(numbered.replace(r"\ ", r" ?"), re.IGNORECASE)
 
 
 def _as_maps(arrive: int, expect: int) -> str:
     """What two counts of features tell of the map that was flattened, or was not."""
     common = gcd(arrive, expect)
-    for channels in (number for number in range(common, 0, -1) if common % number == 0):
+    for channels in (n for n in range(min(common, MOST_CHANNELS), 0, -1) if common % n == 0):
         one, two = (isqrt(count // channels) for count in (arrive, expect))
         if (one * one * channels, two * two * channels) == (arrive, expect):
             return f", as from a map of {one}x{one}x{channels} in place of {two}x{two}x{channels}"

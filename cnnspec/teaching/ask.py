@@ -279,7 +279,7 @@ def _padding(text: str, terminal: Terminal) -> PlainAnswer | None:
     """Which padding keeps a size, or gives another."""
     if not _OF_PADDING.search(text):
         return None
-    gives = re.search(r"\b(?:gives?|to get|to reach)\s+(\d+)x(\d+)", text)
+    gives = re.search(r"\b(?:gives?|to get|to reach)\s+(\d{1,9})x(\d{1,9})\b", text)
     spec = spec_of((text[: gives.start()] + text[gives.end() :]) if gives else re.sub(r"\bsame\b", "", text))
     if spec is None:
         return None

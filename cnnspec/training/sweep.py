@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import chain, islice, product
-from math import exp, log, prod
+from math import exp, inf, isfinite, log, prod
 from pathlib import Path
 from typing import Final, Literal, TypeAlias
 
@@ -21,6 +21,7 @@ from cnnspec.files import read_bytes, write_atomically
 from cnnspec.recipe.changes import SHORT
 from cnnspec.recipe.models import Recipe
 from cnnspec.recipe.words import OPTION_SYNONYMS, SETTINGS, SYNONYMS
+from cnnspec.text import whole
 
 RECORD: Final = "sweep.json"
 LARGEST: Final = 20_000_000
@@ -193,18 +194,22 @@ def _is_among(value: str, others: Iterable[str]) -> bool:
 
 def number_of(text: str, other: float | str) -> float | str:
     """The number that a text is, or what stands for one that is none."""
-    return float(text) if re.fullmatch(_NUMBER, text) else other
+    value = float(text) if re.fullmatch(_NUMBER, text) else inf
+    return value if isfinite(value) else other
 
 
 def _range(name: str, low: str, high: str, found: list[Diagnostic]) -> ValueRange:
-    whole = low.isdecimal() and high.isdecimal() and name in ("batch", "epochs", "seed", "workers")
-    logarithm = name in BY_LOGARITHM
-    if float(low) >= float(high):
+    counted = low.isdecimal() and high.isdecimal() and name in ("batch", "epochs", "seed", "workers")
+    logarithm, least, most = name in BY_LOGARITHM, float(low), float(high)
+    if not (isfinite(least) and isfinite(most)):
+        found.append(wrong(f"an end of the range of {name} is larger than any number can be"))
+        return ValueRange(low=0, high=0)
+    if least >= most:
         found.append(wrong(f"the range of {name} goes from {low} to {high}", "put the lower end first"))
-    if logarithm and float(low) <= 0:
+    if logarithm and least <= 0:
         what = f"{name} is drawn by its logarithm, so its range must begin above 0. Received: {low}"
         found.append(wrong(what, f"as in {name}=0.0001..{high}"))
-    return ValueRange(low=float(low), high=float(high), whole=whole, logarithm=logarithm)
+    return ValueRange(low=least, high=most, whole=counted, logarithm=logarithm)
 
 
 def split(text: str) -> Iterator[str]:
@@ -296,8 +301,8 @@ def _ends(choices: tuple[str, ...] | ValueRange) -> tuple[str, ...]:
 
 def plain(text: str) -> int | float | str:
     """A number as one; a sentence, as in a recipe, stays as it is."""
-    value = number_of(text, text)
-    return int(text) if text.isdecimal() else value
+    number = whole(text)
+    return number_of(text, text) if number is None else number
 
 
 def told(values: Values) -> str:

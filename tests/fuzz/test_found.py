@@ -29,6 +29,7 @@ from cnnspec.elaborate import branches
 from cnnspec.elaborate.spec import elaborate
 from cnnspec.elaborate.uses import folder_reader
 from cnnspec.layers.base import Spread
+from cnnspec.mistakes import foreign
 from cnnspec.syntax.parse import parse_tolerant
 from cnnspec.text import Source, Span
 from cnnspec.training import checkpoint
@@ -441,6 +442,59 @@ def test_patches_that_the_machine_has_no_memory_for_are_refused_before_they_are_
     assert 2 == code
     assert "not enough memory" in err
     assert not parse("input 9x9x1; relu").build().predict(np.zeros((1, 9, 9, 1), np.float32)).any()
+
+
+DIGITS = "9" * 5000
+"""More than Python turns into a number at once."""
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("train", "lenet", "--loss", DIGITS),
+        ("train", "lenet", "--clip", DIGITS),
+        ("train", "lenet", "--sweep", f"rate=1,{DIGITS}"),
+        ("train", "lenet", "--sweep", f"epochs=1..{DIGITS}"),
+        ("train", "-e", "input 2; dense 2", "--data", "t.csv", "--target", DIGITS),
+        ("train", "-e", "input 2; dense 2", "--data", f'csv "t.csv" target={DIGITS}'),
+        ("gradient", "-e", "input 2; dense 2; softmax", "--input", "1, 2", "--target", DIGITS),
+        ("run", "-e", "input 2", "--input", f"mnist:{DIGITS}"),
+        ("field", "lenet", "conv1", "--at", f"{DIGITS},1"),
+        ("import", "x.pt", "--input", f"{DIGITS}x3"),
+        ("analyze", "-e", f'input 8x8x6; conv 3 1x1 table="{DIGITS}; 1; 2"'),
+    ],
+)
+def test_too_many_digits_are_told_like_other_words(
+    words: tuple[str, ...], command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("t.csv").write_text("a,b,t\n1,2,0\n3,4,1\n")
+    Path("x.pt").touch()
+    code, printed, told = command(*words)
+    assert code in (1, 2) and "inside" not in printed + told and "string conversion" not in printed + told
+
+
+@pytest.mark.parametrize("name", ["COLUMNS", "WORLD_SIZE"])
+def test_too_many_digits_around_the_program_are_no_number(
+    name: str, command: Command, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for variable, value in {"RANK": "0", "MASTER_ADDR": "x", name: DIGITS}.items():
+        monkeypatch.setenv(variable, value)
+    assert command("analyze", "lenet")[0] == 0
+
+
+@pytest.mark.parametrize("target", ["pytorch", "keras"])
+def test_a_layer_named_by_very_many_digits_is_written_as_code(target: str, command: Command) -> None:
+    code, printed, told = command("export", "-e", f"input 8x8x1; n{DIGITS}: relu", "--to", target, "-o", "-")
+    assert code == 0 and DIGITS in printed
+
+
+@pytest.mark.parametrize("arrive, expect", [(999_999_999_989, 2 * 999_999_999_989), (int(DIGITS[:18]), 7)])
+def test_a_message_of_huge_counts_is_read_at_once(arrive: int, expect: int) -> None:
+    began = process_time()
+    foreign.read(f"mat1 and mat2 shapes cannot be multiplied (1x{arrive} and {expect}x10)")
+    foreign.read(f"mat1 and mat2 shapes cannot be multiplied (1x{DIGITS} and {DIGITS}x10)")
+    assert process_time() - began < 1
 
 
 def test_what_is_free_is_what_the_machine_tells() -> None:

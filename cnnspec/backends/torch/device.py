@@ -7,6 +7,7 @@ from typing import Final
 import torch
 
 from cnnspec.diagnostics import SpecError
+from cnnspec.text import whole
 
 OLDEST: Final = (2, 6)
 """The first version of PyTorch that the engine was tried with."""
@@ -23,7 +24,7 @@ def device_of(name: str | torch.device = "auto") -> torch.device:
     kind, _, number = name.partition(":")
     if name == "auto":
         kind = there[-1]
-    if kind not in DEVICES or (number and not (kind == "cuda" and number.isdecimal())):
+    if kind not in DEVICES or (number and not (kind == "cuda" and whole(number) is not None)):
         raise _missing(f"{name} is no device", there)
     if kind not in there:
         raise _missing(f"PyTorch {torch.__version__} finds no {kind} device here", there)

@@ -11,7 +11,7 @@ from cnnspec.exchange.code_out.sayings import MUST, Saying
 from cnnspec.network.graph import Node
 from cnnspec.records import record
 
-NUMBERED: Final = re.compile(r"(.*?)([1-9][0-9]*)")
+NUMBERED: Final = re.compile(r"(.*?)([1-9][0-9]{,9})")
 
 
 class Value(NamedTuple):

@@ -21,6 +21,7 @@ from cnnspec.diagnostics import SpecError, nearest
 from cnnspec.files import opened
 from cnnspec.layers.base import SampleShape, Shape, show
 from cnnspec.recipe.targets import TargetSetting
+from cnnspec.text import whole
 from cnnspec.training.data import streamed, table
 from cnnspec.training.data.arrays import inputs
 from cnnspec.training.data.dataset import Dataset, Samples, of_parts
@@ -112,8 +113,8 @@ def _chosen(
         text = str(name)
         if text in head:
             found.append(head.index(text))
-        elif text.isdecimal() and 1 <= int(text) <= width:
-            found.append(int(text) - 1)
+        elif 1 <= (number := whole(text) or 0) <= width:
+            found.append(number - 1)
         else:
             meant = nearest(text, head)
             cure = f"did you mean {meant}?" if meant else f"give its number, 1 to {width}"

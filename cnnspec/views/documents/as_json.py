@@ -7,6 +7,7 @@ from fractions import Fraction
 from typing import TYPE_CHECKING, Any, Final
 
 from cnnspec.network.graph import Network
+from cnnspec.text import whole
 from cnnspec.views.documents import indented
 from cnnspec.views.documents.messages import to_json
 
@@ -112,8 +113,9 @@ def _list_step(items: list[Any], path: str) -> tuple[int, str]:
         name = max(fitting, key=len)
         return names.index(name), path[len(name) + 1 :]
     word, _, rest = path.partition(".")
-    if word.isdecimal() and int(word) < len(items):
-        return int(word), rest
+    number = whole(word)
+    if number is not None and number < len(items):
+        return number, rest
     raise KeyError(word, tuple(name for name in names if name))
 
 
