@@ -25,6 +25,7 @@ from drawn import (
 from cnnspec.analysis import fold
 from cnnspec.diagnostics import Diagnostic, LayerError
 from cnnspec.resources import example_names
+from cnnspec.views.pictures import faulty, planning
 from cnnspec.views.pictures.choices import EVERYTHING, Choices
 from cnnspec.views.pictures.fitting import Subject, View, fit, told
 from cnnspec.views.pictures.look import Look
@@ -49,6 +50,18 @@ def test_a_picture_that_is_fitted_folds_its_network_once(monkeypatch: pytest.Mon
     layers = "; ".join(f"conv {n} 1x1; b" for n in range(5, 45))
     fit(Subject(network(f"{inner}; input 9x9x4; {layers}")), look_for("graph", "slide"))
     assert 0 < folders.call_count <= 2
+
+
+def test_depths_without_room_are_not_all_planned(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Forty blocks within one another were planned 76 times."""
+    plans = mock.Mock(side_effect=planning.Planner)
+    monkeypatch.setattr(faulty, "Planner", plans)
+    blocks = "; ".join(
+        f"block b{n} {{ conv {n + 4} 3x3 padding=1; b{n - 1}; conv {n + 4} 1x1 }}" for n in range(1, 40)
+    )
+    nested = f"block b0 {{ conv 8 1x1; conv 9 1x1 }}; {blocks}; input 9x9x4; b39; conv 3 1x1"
+    fit(Subject(network(nested)), look_for("graph", "slide"))
+    assert 0 < plans.call_count <= 30
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from bisect import bisect_left
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from itertools import product
@@ -85,8 +86,11 @@ def fit(subject: Subject, look: Look) -> View:
 
     Raises LayerError where there is no room for any, or a picture would have too many parts.
     """
-    tries = [*_until_readable(_volumes(subject, look) if look.style == "volumes" else _graphs(subject, look))]
-    best = max(tries, key=lambda found: (found.is_readable, found.text))
+    if look.style == "volumes" and subject.network is not None:
+        check_size(len(solids_of(subject.network, look.choices)), "solids")
+    best = _largest(
+        partial(_volumes if look.style == "volumes" else _graph, subject, look), subject.steps(look)
+    )
     if not best.is_readable and look.size and _is_free(look) and not subject.has_errors:
         raise LayerError(
             "no-room-for-picture",
@@ -96,11 +100,19 @@ def fit(subject: Subject, look: Look) -> View:
     return best
 
 
-def _until_readable(tries: Iterator[View]) -> Iterator[View]:
-    for found in tries:
-        yield found
-        if found.is_readable:
-            return
+def _largest(view_of: Callable[[Choices], View | None], steps: Iterable[Choices]) -> View:
+    """The first view that is read; where none is, the one with the largest texts."""
+    views, seen = [*steps], dict[Choices, View]()
+
+    def is_readable(choices: Choices) -> bool:
+        if choices not in seen and (found := view_of(choices)):
+            seen[choices] = found
+        return choices in seen and seen[choices].is_readable
+
+    # Each has larger texts than the one before it, but for a block that is unrolled beside.
+    first = bisect_left(views[:-1], True, key=lambda choices: is_readable(replace(choices, inset=False)))
+    chosen = next(filter(is_readable, views[first:]), None)
+    return seen[chosen] if chosen else max(seen.values(), key=lambda found: found.text)
 
 
 def told(found: View, subject: Subject, look: Look) -> str:
@@ -144,14 +156,14 @@ def check_size(count: int, things: str) -> None:
 # Graphs ----------------------------------------------------------------------------
 
 
-def _graphs(subject: Subject, look: Look) -> Iterator[View]:
-    for choices in subject.steps(look):
-        plan = subject.plan(look, choices)
-        if subject.network is None or not _is_followed(choices, look):
-            check_size(len(plan.cards), "cards")
-        elif len(plan.cards) > MOST or _is_hopeless(plan, look):
-            continue
-        yield _graph(plan, look, choices)
+def _graph(subject: Subject, look: Look, choices: Choices) -> View | None:
+    """None where it is not looked at, since its cards alone need more room than there is."""
+    plan = subject.plan(look, choices)
+    if subject.network is None or not _is_followed(choices, look):
+        check_size(len(plan.cards), "cards")
+    elif len(plan.cards) > MOST or _is_hopeless(plan, look):
+        return None
+    return _laid(plan, look, choices)
 
 
 def _is_followed(choices: Choices, look: Look) -> bool:
@@ -171,7 +183,7 @@ def _is_hopeless(plan: Plan, look: Look) -> bool:
     return sum(width * height for width, height in plan.sizes().values()) > room
 
 
-def _graph(plan: Plan, look: Look, choices: Choices) -> View:
+def _laid(plan: Plan, look: Look, choices: Choices) -> View:
     """A plan in the columns and with the surroundings that leave its texts largest."""
     theme, size = THEMES[look.theme], look.size
     laid = Arrangement(plan, across=look.direction == "LR")
@@ -194,15 +206,11 @@ def _surrounds(look: Look) -> list[Surround]:
 # Volumes ---------------------------------------------------------------------------
 
 
-def _volumes(subject: Subject, look: Look) -> Iterator[View]:
-    if subject.network is not None:
-        check_size(len(solids_of(subject.network, look.choices)), "solids")
-    if look.size is None:
-        whole, plain = _volume(subject, look, look.choices, ON_A_SLIDE), Surround(look.titled, look.legend)
-        yield View(look.choices, inf, partial(whole.document, plain))
-        return
-    for choices in subject.steps(look):
-        yield _broken(subject, look, choices, look.size)
+def _volumes(subject: Subject, look: Look, choices: Choices) -> View:
+    if look.size is not None:
+        return _broken(subject, look, choices, look.size)
+    whole, plain = _volume(subject, look, choices, ON_A_SLIDE), Surround(look.titled, look.legend)
+    return View(choices, inf, partial(whole.document, plain))
 
 
 def _volume(
