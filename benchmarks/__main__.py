@@ -34,13 +34,13 @@ TABLES = {"networks": ("itself", "training", "forward", "cold", "analysis"), "la
 """The tables of the page, and the parts that each holds."""
 ABOUT = {
     "networks": """\
-{machine}. Against PyTorch on the same cores, in the faster of its two layouts; separate processes, each
-round in a new order, and before each a pause until both sleep. A ratio above 1 means that cnnspec is ahead:
-the median of rounds side by side, and the *spread* of their middle half. A training step is forward, backward
-and SGD on 64 images; where OPENBLAS_CORETYPE pins OpenBLAS to other kernels, *pinned* are the ratios with
-these. Before rivals paused, one's spinning threads took a core from the next: ResNet-18 at batch 1 showed
-1.24 where fair was 0.58. *Others* is how many cores other programs took meanwhile: rows marked busy were
-disturbed.""",
+{machine}. Against PyTorch on the same cores, in the faster of its two layouts; separate processes, started
+five times or more, each round in a new order, and before each a pause until both sleep. A ratio above 1
+means that cnnspec is ahead: the median of rounds side by side, and the *spread* of their middle half. A
+training step is forward, backward and SGD on 64 images; where OPENBLAS_CORETYPE pins OpenBLAS to other
+kernels, *pinned* are the ratios with these. Before rivals paused, one's spinning threads took a core from
+the next: ResNet-18 at batch 1 showed 1.24 where fair was 0.58. *Others* is how many cores other programs
+took meanwhile: rows marked busy were disturbed.""",
     "layers": """\
 {machine}. One layer forward and backward, on one thread: on maps of 28x28x64 (attention, positions, token
 and the dilated convolution on sequences of 64x128), 16 at a time. Beside it the same layer in PyTorch, as

@@ -10,6 +10,8 @@ one round. What makes that fair:
 - Rounds are short and many, and a ratio is the median of those of rounds that stand side by side: a machine
   may be half as fast again a few seconds later, both sides alike. The spread of the rounds and what other
   programs took meanwhile stand beside it.
+- All rivals are started anew several times: where its memory lies makes a process up to a tenth faster or
+  slower than the same one started again, for as long as it lives.
 - A rival against itself stands in the table too: what is not 1.00 there is the error of all rows.
 """
 
@@ -23,7 +25,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from math import nan
+from math import ceil, nan
 from pathlib import Path
 from random import Random
 from statistics import fmean, median, quantiles
@@ -43,8 +45,10 @@ LAYOUTS = ("PyTorch", "PyTorch, channels-last")
 KERNEL_CHOICE = ("OPENBLAS_CORETYPE", "OPENBLAS_L2_SIZE")
 """Variables that pin OpenBLAS to kernels other than the machine's own."""
 SETTINGS = ("free", "pinned") if any(name in os.environ for name in KERNEL_CHOICE) else ("free",)
-ENOUGH_SECONDS, LEAST_ROUNDS = 45.0, 9
-"""A row has enough rounds after so long, if it has so many."""
+STARTS = 5
+"""Times that the rivals of a row are started."""
+ENOUGH_SECONDS, LEAST_ROUNDS = 10.0, 3
+"""One start has had enough rounds after so long, if it has had so many."""
 
 
 def environment(setting: str) -> dict[str, str]:
@@ -161,6 +165,13 @@ class Times:
         return median(self.seconds)
 
 
+def together(starts: Sequence[Times]) -> Times:
+    """One side's rounds of all its starts."""
+    seconds = [seconds for start in starts for seconds in start.seconds]
+    most, others = max(start.megabytes for start in starts), fmean(start.others for start in starts)
+    return Times(seconds, most, others)
+
+
 def ratio(ours: Times, theirs: Times) -> Ratio:
     """The median of the rounds, each against the one beside it; the spread is that of their middle half."""
     turns = [second / first for first, second in zip(ours.seconds, theirs.seconds, strict=True)]
@@ -175,16 +186,24 @@ def fastest(sides: Sequence[Times]) -> Times:
 
 def compete(
     module: str, ours: Sequence[str], others: Sequence[Sequence[str]], setting: str, rounds: int,
-    threads: dict[str, str],
+    threads: dict[str, str], starts: int = STARTS,
 ) -> list[Times]:  # fmt: skip
     """All rivals, we first; ``threads`` are variables for our side alone."""
-    variables = environment(setting)
+    sides, variables = [(ours, environment(setting) | threads)], environment(setting)
+    sides += [(options, variables) for options in others]
+    found = [_started(module, sides, ceil(rounds / starts), start) for start in range(starts)]
+    return [together(each) for each in zip(*found, strict=True)]
+
+
+def _started(
+    module: str, sides: Sequence[tuple[Sequence[str], dict[str, str]]], rounds: int, seed: int
+) -> list[Times]:
+    """The rounds of one start."""
     with ExitStack() as stack:
-        rivals = [stack.enter_context(Rival(module, ours, variables | threads))]
-        rivals += [stack.enter_context(Rival(module, options, variables)) for options in others]
+        rivals = [stack.enter_context(Rival(module, *side)) for side in sides]
         for rival in rivals:
             rival.answer()
-        times = take_turns(rivals, rounds)
+        times = take_turns(rivals, rounds, seed=seed)
     return [replace(side, megabytes=rival.megabytes) for side, rival in zip(times, rivals, strict=True)]
 
 

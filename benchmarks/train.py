@@ -12,7 +12,7 @@ import argparse
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from benchmarks.rivals import LAYOUTS, SETTINGS, compete, fastest, machine, ratio, serve
+from benchmarks.rivals import LAYOUTS, SETTINGS, STARTS, compete, fastest, machine, ratio, serve
 from benchmarks.table import Entry, counted, markdown
 
 if TYPE_CHECKING:
@@ -119,9 +119,9 @@ def one(name: str, workers: int, rounds: int) -> Entry:
 
 def against_itself(rounds: int) -> Iterator[Entry]:
     """The same process twice: what is not 1.00 here is the error of the other rows."""
-    for title, side in (("cnnspec", "numpy"), ("PyTorch", LAYOUTS[0])):
+    for title, side in (("cnnspec", "numpy"), ("PyTorch", LAYOUTS[1])):
         options = ["lenet", "--workers", "1", "--child", side]
-        first, second = compete("benchmarks.train", options, [options], "free", rounds, {})
+        first, second = compete("benchmarks.train", options, [options], "free", rounds, {}, 2 * STARTS)
         speeds = [f"{STEPS['lenet'] * BATCH / each.median / 1000:.1f} k images/s" for each in (first, second)]
         title = f"{title} against itself, LeNet-5, training"
         yield Entry(title, speeds[0], "the same", speeds[1], {"free": ratio(first, second)})

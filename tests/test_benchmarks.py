@@ -29,6 +29,11 @@ def test_a_ratio_above_one_means_we_are_ahead() -> None:
     assert Ratio(3.0, 3.0, 3.0) == rivals.ratio(Times([1.0]), Times([3.0]))
 
 
+def test_the_starts_of_a_side_are_told_together() -> None:
+    one, two = Times([1.0, 2.0], 80.0, 0.1), Times([3.0], 90.0, 0.3)
+    assert Times([1.0, 2.0, 3.0], 90.0, 0.2) == rivals.together([one, two])
+
+
 def test_the_faster_layout_is_the_rival() -> None:
     slow, fast = Times([3.0, 3.0, 1.0]), Times([2.0, 2.0, 9.0])
     assert fast is rivals.fastest([slow, fast])
@@ -155,9 +160,9 @@ def test_rivals_answer_in_turns_and_leave_their_peak_memory(monkeypatch: pytest.
     monkeypatch.setattr(rivals, "WINDOW", 0.02)
     sides = rivals.compete(
         "benchmarks.analyze", ["lenet", "--child", "report"], [["three_convs", "--child", "report"]],
-        "free", 3, {},
+        "free", 4, {}, starts=2,
     )  # fmt: skip
-    assert [3, 3] == [len(side.seconds) for side in sides]
+    assert [4, 4] == [len(side.seconds) for side in sides]
     assert all(seconds > 0 for side in sides for seconds in side.seconds)
     assert all(side.megabytes > 5 for side in sides)
 
