@@ -156,7 +156,7 @@ class Formula(ABC):
         return self.value >= _number(other)
 
     def __int__(self) -> int:
-        if isinstance(self.value, Fraction) and self.value.denominator != 1:
+        if self.value.denominator != 1:
             raise ValueError(f"{self.law()} is {self.value}, not a whole number")
         return int(self.value)
 

@@ -39,7 +39,7 @@ class Style:
         return f"{self.open}{text}{self.close}" if text[0] in "-−" else text
 
     def number(self, value: Value) -> str:
-        if isinstance(value, Fraction) and value.denominator > 1:
+        if value.denominator > 1:
             return f"{value.numerator}/{value.denominator}"
         return f"{int(value):,}".replace("-", "−")
 
@@ -63,7 +63,7 @@ class Tex(Style):
     times, minus, open, close, stacked = r" \cdot ", " - ", r"\left(", r"\right)", True
 
     def number(self, value: Value) -> str:
-        if isinstance(value, Fraction) and value.denominator > 1:
+        if value.denominator > 1:
             return rf"\tfrac{{{value.numerator}}}{{{value.denominator}}}"
         return f"{int(value):,}".replace(",", "{,}")
 

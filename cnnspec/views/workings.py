@@ -174,12 +174,12 @@ def _joined(entries: list[WorkingLine]) -> list[WorkingLine]:
 def legend(workings: Iterable[LayerWorking]) -> dict[str, str]:
     """Each symbol's meaning, once; no axis is named where it stands for several."""
     meanings: dict[str, list[str]] = {}
-    for passage in workings:
-        for symbol in passage.symbols:
-            meaning = SIZES.get(symbol.name) or symbol.meaning.partition(" along the ")[0]
-            found = meanings.setdefault(symbol.name, [])
-            if meaning and not any(meaning in other for other in found):
-                found[:] = [*(other for other in found if other not in meaning), meaning]
+    told = ((symbol.name, symbol.meaning) for passage in workings for symbol in passage.symbols)
+    for name, said in dict.fromkeys(told):
+        meaning = SIZES.get(name) or said.partition(" along the ")[0]
+        found = meanings.setdefault(name, [])
+        if meaning and not any(meaning in other for other in found):
+            found[:] = [*(other for other in found if other not in meaning), meaning]
     return {name: " or ".join(found) for name, found in meanings.items() if found and found != [name]}
 
 

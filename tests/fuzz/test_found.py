@@ -311,6 +311,9 @@ def test_an_output_position_sees_the_taps_that_spread_to_it(dilation: int) -> No
 def test_items_that_are_made_as_they_are_written_are_laid_out_like_others(items: list[Any]) -> None:
     document = {"schema": "é", "layers": items, "totals": {"x": [1, {"y": 2}]}}
     assert indented(document) == indented(document | {"layers": iter(items)})
+    others: list[Any] = [document, items, {}, {"a": {}}, [float("inf"), None, True, '"'], "é"]
+    for each in others:
+        assert indented(each) == json.dumps(each, indent=2, ensure_ascii=False) + "\n"
 
 
 def test_what_was_meant_by_a_label_is_looked_for_once_a_place(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from fractions import Fraction
 from html import escape
 
 from cnnspec.formula import Formula
@@ -16,7 +15,7 @@ class MathML(Style):
     open, close, stacked = "<mrow><mo>(</mo>", "<mo>)</mo></mrow>", True
 
     def number(self, value: Value) -> str:
-        if isinstance(value, Fraction) and value.denominator > 1:
+        if value.denominator > 1:
             return f"<mfrac>{self.number(value.numerator)}{self.number(value.denominator)}</mfrac>"
         sign = "<mo>−</mo>" if value < 0 else ""
         return f"{sign}<mn>{abs(int(value)):,}</mn>"
