@@ -229,6 +229,15 @@ def test_every_layer_that_trains_is_timed() -> None:
     assert {*LAYERS} - {*timed} == seldom | moves | {"sqrt", "log"}, "they are no numbers where x < 0"
 
 
+@pytest.mark.skipif(not hasattr(os, "sched_setaffinity"), reason="no choice of cores here")
+def test_a_rival_keeps_to_its_cores() -> None:
+    program = (
+        "import os; from benchmarks.forward import keep_to; keep_to(1); print(len(os.sched_getaffinity(0)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], cwd=rivals.ROOT, capture_output=True, text=True)
+    assert 1 == len(done.stdout.split(","))
+
+
 def test_our_side_predicts() -> None:
     forward.our_pass("resnet18", 1, "numpy")()
 
