@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from functools import lru_cache
 from typing import TypedDict
 
 from cnnspec.records import record
@@ -147,16 +148,22 @@ def nearest(word: str, known: Iterable[str], synonyms: Mapping[str, str] = {}) -
 
 def _closest(word: str, words: Mapping[str, str], alike: float) -> str | None:
     """What the word most alike stands for, of those that are as much alike."""
+    match = _most_alike(word.lower(), tuple(words), alike)
+    return words[match] if match is not None else None
+
+
+@lru_cache(maxsize=256)
+def _most_alike(word: str, words: tuple[str, ...], alike: float) -> str | None:
     from difflib import get_close_matches  # only those who mistype pay for it
 
-    matches = get_close_matches(word.lower(), words, n=1, cutoff=alike)
-    return words[matches[0]] if matches else None
+    return next(iter(get_close_matches(word, words, n=1, cutoff=alike)), None)
 
 
 def _spoken(known: Iterable[str], synonyms: Mapping[str, str]) -> dict[str, str]:
     """What may be said for each of the known words, in small letters."""
     ours = {name.lower(): name for name in known}
-    return {said: meant for said, meant in synonyms.items() if meant in ours.values()} | ours
+    names = {*ours.values()}
+    return {said: meant for said, meant in synonyms.items() if meant in names} | ours
 
 
 def suggestion(word: str, known: Iterable[str], otherwise: str, synonyms: Mapping[str, str] = {}) -> str:

@@ -181,6 +181,8 @@ class Binding:
     faults: list[Diagnostic] = field(default_factory=list)
     made: dict[Any, Any] = field(default_factory=dict)
     """What uses of it without a fault made, by the values that differ from use to use."""
+    left: dict[Any, Any] = field(default_factory=dict)
+    """What is left of it without the options that were refused, by the same values: they are told once."""
 
     @cached_property
     def moving(self) -> tuple[str, ...]:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from functools import cache, partial
-from typing import Final
+from typing import Any, Final
 
 from cnnspec.binding.binder import Binding, Signature, last_of, values_of
 from cnnspec.binding.refusals import TRUTHS, Refusal, validate
@@ -109,7 +110,7 @@ def _met_before(elaborator: Elaborator, context: Context, bound: Binding) -> Mad
         values = [elaborator.value(bound.given[name], context) for name in bound.moving]
     except (SentenceError, Unresolved):
         return None
-    return bound.made.get((*values, *map(type, values)))
+    return bound.made.get(_key_of(values))
 
 
 def _options(elaborator: Elaborator, context: Context, bound: Binding) -> dict[str, Value] | None:
@@ -173,14 +174,29 @@ def _made(
         if solved is None:
             return None
         options = solved
+    is_plain = options is given and not kind.references and not bound.guesses
+    key = _key_of([given[name] for name in bound.moving]) if is_plain else None
+    left: MadeLayer | None
+    if key is not None and key in bound.left:
+        left = bound.left[key]
+        elaborator.guessed |= left is not None
+        return left
     made = make_layer(kind, options)
     if isinstance(made, MadeLayer):
-        if options is given and not bound.faults and not kind.references:
-            values = [given[name] for name in bound.moving]
-            bound.made[(*values, *map(type, values))] = made
+        if key is not None and not bound.faults:
+            bound.made[key] = made
         return made
     _report_refused(elaborator, sentence, context, bound, options, made)
-    return _without(elaborator, kind, options, made)
+    left = _without(kind, options, made)
+    elaborator.guessed |= left is not None
+    if key is not None:
+        bound.left[key] = left
+    return left
+
+
+def _key_of(values: Sequence[Value]) -> tuple[Any, ...]:
+    """What tells values apart: 1 is not 1.0, nor yes."""
+    return (*values, *map(type, values))
 
 
 def _fields_refused(kind: type[Layer], options: dict[str, Value]) -> tuple[Refusal, ...]:
@@ -220,16 +236,11 @@ def _swapped(
     return replace(fault, help=("the number of filters comes first",), fixes=(fix,))
 
 
-def _without(
-    elaborator: Elaborator, kind: type[Layer], options: dict[str, Value], refusals: tuple[Refusal, ...]
-) -> MadeLayer | None:
+def _without(kind: type[Layer], options: dict[str, Value], refusals: tuple[Refusal, ...]) -> MadeLayer | None:
     """The layer without its faulty options, so that what follows can still be looked at."""
     faulty = {refusal.option for refusal in refusals}
     made = make_layer(kind, {name: value for name, value in options.items() if name not in faulty})
-    if None in faulty or not isinstance(made, MadeLayer):
-        return None
-    elaborator.guessed = True
-    return made
+    return None if None in faulty or not isinstance(made, MadeLayer) else made
 
 
 def unknown_word(sentence: tree.LayerSentence, known: list[str]) -> Diagnostic:

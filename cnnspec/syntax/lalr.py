@@ -60,6 +60,9 @@ class Parser:
         self._rules: list[Rule] = tables["rules"]
         self._final: int = tables["final"]
         self._plain = frozenset(self._patterns).difference(self._keywords.values())
+        self._passes = [transparent and marks == KEEP for _, marks, _, transparent in self._rules]
+        """Whether a rule leaves the one value it takes as it is, so that nothing but the state changes."""
+        self._chains: dict[tuple[int, int, str], int] = {}
         self._scanners: dict[frozenset[str], re.Pattern[str]] = {}
 
     def parse(self, text: str, builder: object) -> Any:
@@ -72,7 +75,10 @@ class Parser:
         while True:
             kind, start, at = self._next(text, at, self._states[states[-1]])
             while (action := self._action(states[-1], kind, start)) < 0:
-                self._reduce(self._rules[~action], states, values, builder)
+                if self._passes[~action]:
+                    states[-1] = self._passed(states[-2], states[-1], kind)
+                else:
+                    self._reduce(self._rules[~action], states, values, builder)
                 if states[-1] == self._final and kind == END:
                     return values[-1]
             states.append(action)
@@ -86,6 +92,15 @@ class Parser:
         if kind not in row:
             raise Unexpected(at, kind, frozenset(filter(str.isupper, row)))
         return row[kind]
+
+    def _passed(self, below: int, state: int, kind: str) -> int:
+        """The state after all rules that leave the value as it is: a number is an atom, a power, a sum."""
+        key = (below, state, kind)
+        if key not in self._chains:
+            while (action := self._states[state].get(kind, 0)) < 0 and self._passes[~action]:
+                state = self._states[below][self._rules[~action][0]]
+            self._chains[key] = state
+        return self._chains[key]
 
     def _reduce(self, rule: Rule, states: list[int], values: list[Any], builder: object) -> None:
         symbol, marks, method, transparent = rule

@@ -88,7 +88,7 @@ def table(rows: list[list[str]], random: Random) -> bytes:
     end = random.choice(("\n", "\n", "\r\n", "\r", "\n\n"))
     text = end.join(delimiter.join(row) for row in rows) + random.choice((end, "", end * 50))
     if random.random() < 0.02:
-        text = random.choice((text * 200, "\n" * SMALL, '"' + text, "," * SMALL, "label\n" + text))
+        text = random.choice((text[:SMALL] * 200, "\n" * SMALL, '"' + text, "," * SMALL, "label\n" + text))
     encoding = random.choice(("utf-8",) * 12 + ("utf-16", "utf-8-sig", "latin-1", "utf-32", "utf-16-le"))
     data = text.encode(encoding, "replace")
     return any_bytes(data, random) if random.random() < 0.15 else data
