@@ -44,6 +44,10 @@ def parse_tolerant(source: Source) -> tuple[Spec, tuple[Diagnostic, ...]]:
     """The statements that could be read, and what was wrong with the others."""
     if len(source.text) > LONGEST:
         return Spec((), source.span(0, len(source.text))), (_too_large(source),)
+    try:
+        source.text.encode()
+    except UnicodeEncodeError as error:
+        return Spec((), source.span(0, len(source.text))), (_half(source, error.start),)
     with _lock:
         return _read(source)
 
@@ -122,6 +126,12 @@ def _comment(source: Source, start: int, end: int) -> Comment:
     before = source.text[source.text.rfind("\n", 0, start) + 1 : start]
     text = source.text[start:end].rstrip()
     return Comment(text, source.span(start, start + len(text)), alone=not before.strip())
+
+
+def _half(source: Source, at: int) -> Diagnostic:
+    """A text with such a part can be neither written to a file nor shown."""
+    message = f"U+{ord(source.text[at]):04X} is half of a character, and no text by itself"
+    return Diagnostic("not-text", message, source.span(at, at + 1), help=("take it out",))
 
 
 def _too_large(source: Source) -> Diagnostic:

@@ -292,6 +292,22 @@ def test_an_input_of_impossible_size_is_refused(tmp_path: Path) -> None:
     assert "x has 1000000000000 x 9 x 3 values" in refusal(tmp_path / "x.onnx")
 
 
+@pytest.mark.parametrize("reads_places", [False, True])
+def test_places_of_a_huge_pool_are_kept_only_for_who_reads_them(reads_places: bool, tmp_path: Path) -> None:
+    """An array of 512 TiB was asked for."""
+    larger = helper.make_node("Resize", ["x", "", "scales"], ["w"], mode="nearest")
+    pool = helper.make_node("MaxPool", ["w"], ["z", "places"], kernel_shape=[2, 2])
+    end = helper.make_node("MaxUnpool", ["z", "places"], ["y"], kernel_shape=[2, 2])
+    ends = [end] if reads_places else [helper.make_node("Relu", ["z"], ["y"])]
+    path = tmp_path / "x.onnx"
+    scales = np.array([1, 1, 1024, 1024], np.float32)
+    path.write_bytes(graph_of([larger, pool, *ends], {"scales": scales}).SerializeToString())
+    if reads_places:
+        assert "too many to follow" in refusal(path)
+    else:
+        assert cnnspec.from_onnx(path).network.nodes[-1].output[-1] == 3
+
+
 def test_a_million_nodes_are_counted_before_they_are_parsed(tmp_path: Path) -> None:
     one = node("Relu").SerializeToString()
     field = bytes([0x0A, len(one)]) + one

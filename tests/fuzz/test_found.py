@@ -393,9 +393,11 @@ def test_what_would_take_minutes_or_all_memory_is_refused(
     assert said in " ".join(err.split())
 
 
-def test_a_value_that_holds_no_characters_is_refused() -> None:
-    (fault, *_) = built('input 8x8x1; conv 1 3x3 weights="1 \udfff"').diagnostics
-    assert "weights" in fault.message
+@pytest.mark.parametrize("text", ['input 8x8x1; conv 1 3x3 weights="1 \udfff"', "input 8x8x1 # \udfff"])
+def test_half_of_a_character_is_no_text(text: str) -> None:
+    (fault,) = built(text).diagnostics
+    assert ("not-text", "\udfff") == (fault.code, fault.span and fault.span.text)
+    assert "U+DFFF" in fault.message
 
 
 @pytest.mark.parametrize(

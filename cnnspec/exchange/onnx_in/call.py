@@ -191,15 +191,15 @@ class NodeCall:
             raise CannotRead("its constant has more axes than what it meets")
         self.given[1] = Const(second.values.reshape(*second.values.shape, *(1,) * behind))
 
+    def is_read(self, n: int) -> bool:
+        """Whether something reads this output, counted from 0."""
+        name = self.node.output[n] if len(self.node.output) > n else ""
+        return bool(name and self.builder.readers[name])
+
     def needs(self, *outputs: int) -> None:
         """Raises CannotRead where an output is read that no layer gives."""
-        for n in outputs:
-            if (
-                len(self.node.output) > n
-                and self.node.output[n]
-                and self.builder.readers[self.node.output[n]]
-            ):
-                raise CannotRead(f"its output {n + 1} is used, which no layer gives")
+        for n in filter(self.is_read, outputs):
+            raise CannotRead(f"its output {n + 1} is used, which no layer gives")
 
 
 def per_channel(values: Array, flow: Flow) -> Array | None:

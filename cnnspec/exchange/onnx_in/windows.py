@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
+from math import prod
 from typing import Any, Final
 
 import numpy as np
@@ -11,7 +12,7 @@ import numpy as np
 from cnnspec.exchange.onnx_in.build import CannotRead
 from cnnspec.exchange.onnx_in.call import NodeCall
 from cnnspec.exchange.onnx_in.rows import OperatorRows, Result, Write, sides, sizes
-from cnnspec.exchange.onnx_in.values import Array, Flow
+from cnnspec.exchange.onnx_in.values import MOST_PLACES, Array, Flow
 from cnnspec.layers.base import Shape, show, spatial
 
 ROWS: Final = OperatorRows()
@@ -147,6 +148,10 @@ def maxpool(call: NodeCall) -> Result:
     if call.attribute("storage_order", 0):
         call.needs(1)
     pooled = call.add("maxpool", _pool(call, x), x)
+    if not call.is_read(1):
+        return [pooled]
+    if prod(pooled.dims) > MOST_PLACES:
+        raise CannotRead(f"it tells the places of {prod(pooled.dims):,} values, too many to follow")
     return [pooled, replace(pooled, places=np.full(pooled.dims, -1, np.int32))]
 
 
