@@ -23,7 +23,7 @@ from benchmarks.table import Entry, markdown
 Part = Callable[[bool], Iterator[Entry]]
 
 PARTS: dict[str, Part] = {
-    "itself": lambda quick: train.against_itself(21 if quick else 121),
+    "itself": lambda quick: train.against_itself(60 if quick else 480),
     "training": lambda quick: train.entries(list(train.STEPS), [1, 2], 11 if quick else 61),
     "forward": lambda quick: forward.entries(list(forward.TITLES), [1, 8], 9 if quick else 61),
     "cold": lambda quick: cold.entries(1 if quick else 5),
