@@ -28,14 +28,9 @@ PARTS: dict[str, Part] = {
     "forward": lambda quick: forward.entries(list(forward.TITLES), [1, 8], 9 if quick else 61),
     "cold": lambda quick: cold.entries(1 if quick else 5),
     "analysis": lambda quick: analyze.entries(7 if quick else analyze.ROUNDS),
-    "one-core": lambda quick: forward.entries(list(forward.TITLES), [1, 8], 9 if quick else 61, 1),
     "layers": lambda quick: layers.entries(layers.ALL, 3 if quick else 7),
 }
-TABLES = {
-    "networks": ("itself", "training", "forward", "cold", "analysis"),
-    "one-core": ("one-core",),
-    "layers": ("layers",),
-}
+TABLES = {"networks": ("itself", "training", "forward", "cold", "analysis"), "layers": ("layers",)}
 """The tables of the page, and the parts that each holds."""
 ABOUT = {
     "networks": """\
@@ -46,8 +41,6 @@ training step is forward, backward and SGD on 64 images; where OPENBLAS_CORETYPE
 kernels, *pinned* are the ratios with these. Before rivals paused, one's spinning threads took a core from
 the next: ResNet-18 at batch 1 showed 1.24 where fair was 0.58. *Others* is how many cores other programs
 took meanwhile: rows marked busy were disturbed.""",
-    "one-core": """\
-{machine}. The same forward passes where each side has one core; the rest as above.""",
     "layers": """\
 {machine}. One layer forward and backward, on one thread: on maps of 28x28x64 (attention, positions, token
 and the dilated convolution on sequences of 64x128), 16 at a time. Beside it the same layer in PyTorch, as
