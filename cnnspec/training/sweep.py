@@ -199,7 +199,7 @@ def number_of(text: str, other: float | str) -> float | str:
 
 
 def _range(name: str, low: str, high: str, found: list[Diagnostic]) -> ValueRange:
-    counted = low.isdecimal() and high.isdecimal() and name in ("batch", "epochs", "seed", "workers")
+    counted = None not in (whole(low), whole(high)) and name in ("batch", "epochs", "seed", "workers")
     logarithm, least, most = name in BY_LOGARITHM, float(low), float(high)
     if not (isfinite(least) and isfinite(most)):
         found.append(wrong(f"an end of the range of {name} is larger than any number can be"))

@@ -15,7 +15,7 @@ TABLES: Final = {
 
 
 def indented(document: Any) -> str:
-    """JSON with two spaces a level, piece by piece: the encoder of Python's library takes four times as long.
+    """JSON with two spaces a level, piece by piece: the encoder of Python's library takes twice as long.
 
     Of an object's entries, an iterator is a list whose items are made as they are written.
     """
