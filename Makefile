@@ -49,7 +49,7 @@ $(VENV)/.ready: pyproject.toml
 	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "cnnspec needs Python 3.11 or newer")'
 	test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
 	$(BIN)/python -m pip install --quiet --upgrade pip
-	$(BIN)/python -m pip install --quiet --editable ".[dev,draw,plot,digits]"
+	$(BIN)/python -m pip install --quiet --editable ".[dev,plot,digits]"
 	@touch $@
 
 # The CPU build of PyTorch is enough; TORCH names another one where that pin does not suit.

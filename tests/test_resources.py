@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -34,3 +36,13 @@ def test_a_packaged_copy_is_taken_first(tmp_path: Path, monkeypatch: pytest.Monk
     assert resources.folder("examples") == tmp_path / "examples"
     (package / "_examples").mkdir()
     assert resources.folder("examples") == package / "_examples"
+
+
+def test_every_extra_that_a_page_or_the_makefile_names_is_there() -> None:
+    root = Path(__file__).resolve().parent.parent
+    extras = set(tomllib.loads((root / "pyproject.toml").read_text())["project"]["optional-dependencies"])
+    pages = [root / "Makefile", root / "README.md", root / "CONTRIBUTING.md", *root.glob("docs/**/*.md")]
+    texts = [path.read_text(encoding="utf-8") for path in [*pages, *root.glob("cnnspec/**/*.[mp][dy]")]]
+    named = re.findall(r"(?:cnnspec|[\"']\.)\[([a-z,]+)\]", "\n".join(texts))
+    assert {"torch", "plot,digits"} <= set(named)
+    assert {extra for names in named for extra in names.split(",")} <= extras
