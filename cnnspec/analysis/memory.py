@@ -355,7 +355,7 @@ def place_bytes(node: Node) -> int:
     """Bytes that hold the number of a tap in a pool's window."""
     window = node.layer.window(node.input_shapes)
     taps = prod(axis.kernel for axis in window if isinstance(axis, Slide))
-    return next(size for size in (1, 2, 4, 8) if taps <= 256**size)
+    return next((size for size in (1, 2, 4) if taps <= 256**size), 8)
 
 
 def _share(network: Network, last_readers: Sequence[int]) -> tuple[tuple[int, ...], dict[int, int]]:

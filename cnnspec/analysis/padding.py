@@ -1,14 +1,13 @@
-"""Counting only the taps that fall on real pixels, exactly and without a loop over positions.
+"""Counting only the taps that fall on real pixels, exactly and without a loop over positions or taps.
 
-Along each axis the pairs (output, tap) are counted in closed form, tap by tap;
+Along each axis the pairs (output, tap) are points of a grid between two lines, and counted as such;
 the axes are independent, so the pairs of a window are the product over its axes.
 """
 
 from __future__ import annotations
 
-from math import prod
+from math import gcd, prod
 
-from cnnspec.analysis.receptive_field import spread_from
 from cnnspec.formula import Formula, Symbol, product
 from cnnspec.layers.base import AXES, AXIS_NAMES, Layer, Shapes, Slide, Spread, Window, spatial
 
@@ -53,40 +52,52 @@ def real_additions(layer: Layer, inputs: Shapes, law: Formula, multiplies: Formu
 def pairs_of(window: Window, size: int, outputs: int) -> int:
     """Pairs of an output position and a tap that falls on one of ``size`` real pixels."""
     assert isinstance(window, Slide | Spread)
-    if isinstance(window, Slide) and outputs < window.kernel:
-        return sum(_taps_inside(window, position, size) for position in range(outputs))
     places, steps = (size, outputs) if isinstance(window, Slide) else (outputs, size)
-    return sum(
-        _steps_inside(tap * window.dilation - window.before, window.stride, places, steps)
-        for tap in range(window.kernel)
-    )
+    return _hits(window, -window.before, window.kernel, steps, places)
 
 
-def _steps_inside(offset: int, stride: int, size: int, steps: int) -> int:
-    """How many n in [0, steps) have 0 <= n·stride + offset < size."""
-    first = max(0, -(offset // stride))
-    last = min(steps - 1, (size - 1 - offset) // stride)
-    return max(0, last - first + 1)
+def _hits(window: Slide | Spread, offset: int, taps: int, steps: int, places: int) -> int:
+    """Pairs (n, tap), n < steps, whose n·stride + tap·dilation + offset is one of 0 to places − 1."""
+    stride, dilation = window.stride, window.dilation
+
+    def below(end: int) -> int:
+        """Pairs whose place lies before ``end``: all n for the first taps, then ever fewer."""
+        reach = end - 1 - offset
+        whole = min(taps, max(0, (reach - (steps - 1) * stride) // dilation + 1))
+        some = min(taps, max(0, reach // dilation + 1)) - whole
+        least = reach - (whole + some - 1) * dilation
+        return steps * whole + some + _sum_of_floors(some, dilation, least, stride)
+
+    return below(places) - below(0)
 
 
-def _taps_inside(window: Slide, position: int, size: int) -> int:
-    """How many taps of an output position fall on real pixels."""
-    return _steps_inside(position * window.stride - window.before, window.dilation, size, window.kernel)
+def _sum_of_floors(count: int, step: int, start: int, divisor: int) -> int:
+    """The sum of (step·n + start) // divisor for n below ``count``, in as many steps as Euclid's algorithm.
+
+    What the divisor goes into whole is summed at once. The rest are points of a grid below a line, which
+    are counted along the other axis, where the slope is turned over.
+    """
+    total = 0
+    while count > 0:
+        total += count * (count - 1) // 2 * (step // divisor) + count * (start // divisor)
+        step, start = step % divisor, start % divisor
+        count, start = divmod(step * count + start, divisor)
+        step, divisor = divisor, step
+    return total
 
 
 def _reached(window: Window, size: int, outputs: int) -> int:
     """Output positions with at least one tap on a real pixel."""
-    reach = (window.kernel - 1) * window.dilation if isinstance(window, (Slide, Spread)) else 0
+    assert isinstance(window, Slide | Spread)
     if isinstance(window, Slide):
-        if window.dilation <= size:  # no window can have all real pixels between two of its taps
-            return _steps_inside(reach - window.before, window.stride, size + reach, outputs)
-        return sum(1 for position in range(outputs) if _taps_inside(window, position, size))
-    assert isinstance(window, Spread)
-    if window.dilation == 1 and window.kernel >= window.stride:
-        last = (size - 1) * window.stride - window.before + reach
-        return max(0, min(outputs - 1, last) - max(0, -window.before) + 1)
-    if window.dilation == 1:
+        if window.dilation >= size:  # two taps of one position are never both on the map
+            return pairs_of(window, size, outputs)
+        reach = (window.kernel - 1) * window.dilation
+        return _hits(window, reach - window.before, 1, outputs, size + reach)
+    shared = gcd(window.stride, window.dilation)
+    taps, pixels = window.stride // shared, window.dilation // shared
+    if window.kernel <= taps or size <= pixels:
         return pairs_of(window, size, outputs)
-    return sum(
-        any(0 <= place < size for place in spread_from(window, position)) for position in range(outputs)
-    )
+    offset = taps * window.dilation - window.before  # what another pixel reaches by an earlier tap, too
+    again = _hits(window, offset, window.kernel - taps, size - pixels, outputs)
+    return pairs_of(window, size, outputs) - again

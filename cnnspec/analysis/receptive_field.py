@@ -272,7 +272,7 @@ def summary(tracks: tuple[Track, ...], output: Shape) -> ReceptiveField | None:
         size=tuple(map(max, sizes)),
         jump=tuple(slope.numerator if slope.denominator == 1 else slope for slope in slopes),
         start=tuple(
-            (track.at(0) or track.over(range(n)) or (0, 0))[0]
+            (track.at(0) or track.over(_ends(range(n), len(track.spans))) or (0, 0))[0]
             for track, n in zip(tracks, output, strict=False)
         ),
         sizes=sizes,

@@ -75,7 +75,8 @@ class Analysis:
         """The counting rule in force, in words."""
         rule = convention_of(self.convention).rule
         if self.exclude_padding:
-            rule += "; taps on padding left out"
+            included, left_out = "taps on padding included", "taps on padding left out"
+            rule = rule.replace(included, left_out) if included in rule else f"{rule}; {left_out}"
         if self.uncounted:
             rule += f"; partial: no rule for {' and '.join(self.uncounted)}"
         return rule

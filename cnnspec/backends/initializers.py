@@ -137,8 +137,8 @@ def begin(out: Array, weight: Weight, random: Generator, name: str) -> None:
 
     A bias begins at zero, unless the initialiser is PyTorch's, which draws it.
     """
-    if weight.values:
-        out[...] = np.reshape(weight.values, weight.shape)
+    if weight.given:
+        out[...] = np.reshape(weight.given.numbers, weight.given.shape)
     elif weight.initial == "fan" or (name == "pytorch" and weight.name == "bias" and weight.fan_in):
         fill(out, initializer(name)(random, weight))
     elif weight.initial == "normal":

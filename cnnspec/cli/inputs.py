@@ -19,7 +19,7 @@ from cnnspec.cli.matrices import Array, numbers
 from cnnspec.cli.samples import check_index
 from cnnspec.diagnostics import SpecError, suggestion
 from cnnspec.files import read_bytes
-from cnnspec.layers.base import Shape, show
+from cnnspec.layers.base import Shape, Weight, show
 from cnnspec.layers.kernels import KERNELS, LONGEST_QUOTED, matrices, spread
 from cnnspec.records import record
 from cnnspec.text import printable
@@ -227,18 +227,19 @@ def _npy(path: Path) -> Array:
     return values
 
 
-def weight_array(text: str, shape: Shape) -> Array:
+def weight_array(text: str, weight: Weight) -> Array:
     """Values for one array of weights: all of them, one kernel for all, or one number for all.
 
     Raises ValueError that says what does not fit.
     """
-    path = Path(text)
+    path, shape = Path(text), weight.shape
     if path.suffix.lower() == ".npy":
         values = _npy(path)
     elif text.startswith("[["):
         values, _ = numbers(text)
     else:
-        return np.reshape(spread(matrices(text), shape), shape)
+        given = spread(matrices(text), weight)
+        return np.broadcast_to(np.reshape(given.numbers, given.shape), shape)
     if values.size == prod(shape):
         return values.reshape(shape)
     if values.size == 1:
@@ -249,14 +250,16 @@ def weight_array(text: str, shape: Shape) -> Array:
     raise ValueError(f"{values.size} values where {show(shape)} = {prod(shape)} are needed")
 
 
-def set_weights(weights: MutableMapping[str, Array], given: Sequence[str]) -> set[str]:
+def set_weights(
+    weights: MutableMapping[str, Array], known: Mapping[str, Weight], given: Sequence[str]
+) -> set[str]:
     """Fills weights from ``NAME=VALUES``; answers the names that were set."""
     done = set()
     for item in given:
         name, _, text = item.partition("=")
         full = _full_name(name.strip(), weights)
         try:
-            weights[full] = weight_array(text.strip(), weights[full].shape)
+            weights[full] = weight_array(text.strip(), known[full])
         except ValueError as error:
             hint = f"; or one of the kernels {', '.join(KERNELS)}" if "is not a number" in str(error) else ""
             raise click.BadParameter(f"{full}: {error}{hint}", param_hint="--weights") from error

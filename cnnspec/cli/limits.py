@@ -26,6 +26,10 @@ LIMITS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "steps": ("cnnspec.exchange.code_in.reading:MOST_STEPS", "followed, within 1.5 seconds"),
         "layers": ("cnnspec.exchange.code_in.trace:MOST_LAYERS", "of a model"),
     },
+    "An ONNX file that is written": {
+        "nodes": ("cnnspec.exchange.onnx_out.layer:MOST_NODES", "places of a layer that take one each"),
+        "constant": ("cnnspec.exchange.onnx_out.layer:MOST_VALUES", "values that are no weights"),
+    },
     "cnnspec solve": {
         "time": ("cnnspec.cli.solve:SECONDS", "seconds, unless --seconds says otherwise"),
         "memory": ("cnnspec.analysis.solve.problem:MOST_KEPT", "intermediate results kept"),

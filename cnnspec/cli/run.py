@@ -179,7 +179,7 @@ def run_model(
     files = [item for item in weights if "=" not in item]
     for file in files:
         _load(model, file)
-    known = set_weights(model.weights, inline).union(imported or {})
+    known = set_weights(model.weights, network.weights, inline).union(imported or {})
     missing = [name for name in _random(network) if name not in known]
     if missing and not files:
         some = ", ".join(missing[:4]) + (", …" if len(missing) > 4 else "")

@@ -86,6 +86,14 @@ class Family(StrEnum):
 
 
 @record
+class Given:
+    """Numbers that a spec gives an array, in its order; an axis of length 1 serves every place along it."""
+
+    shape: Shape
+    numbers: tuple[float, ...]
+
+
+@record
 class Weight:
     """An array that belongs to a layer, in PyTorch's name and layout.
 
@@ -104,8 +112,9 @@ class Weight:
     buffer: bool = False
     inputs_first: bool = False
     """Whether the first axis is the input's channels, as PyTorch stores transposed convolutions."""
-    values: tuple[float, ...] = ()
-    """Those that the spec gives, in the array's own order."""
+    taps_from: int = 2
+    """The first axis of a kernel; the second where the first is connections from a channel to a filter."""
+    given: Given | None = None
 
 
 @record

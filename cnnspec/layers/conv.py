@@ -151,8 +151,8 @@ class Conv(Sliding, Kernelled):
             lines = sum(map(len, table))
             fan_in, fan_out = round(taps * lines / self.filters), round(taps * lines / channels)
             shape = (lines, *kernel)
-        weight = Weight("weight", shape, product(self._kernels(inputs)), fan_in, fan_out)
-        weight = self.kernels(weight, (shape[0], 1, *kernel) if table else shape)
+        size, taps_from = product(self._kernels(inputs)), len(shape) - len(kernel)
+        weight = self.kernels(Weight("weight", shape, size, fan_in, fan_out, taps_from=taps_from))
         bias = Weight("bias", (self.filters,), self.outputs_of(), fan_in, fan_out, initial="zeros")
         return (weight, bias) if self.bias else (weight,)
 

@@ -1,7 +1,7 @@
 """Numbers as text, and weights that stand in a spec: ``1 -1; -1 1 | 0 1; 1 0``, or kernels by name."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from fractions import Fraction
 from math import isfinite, prod
@@ -10,7 +10,7 @@ from typing import Annotated, ClassVar, Final, TypeAlias
 from pydantic import Field, field_validator
 
 from cnnspec.diagnostics import LayerError, nearest
-from cnnspec.layers.base import Initial, Shape, Weight, Weighted
+from cnnspec.layers.base import Given, Initial, Shape, Weight, Weighted
 from cnnspec.layers.facts import Effect, Keeps, Picture, Storage
 from cnnspec.layers.writing import Unit
 
@@ -92,36 +92,48 @@ def _short(text: str) -> str:
     return text if len(text) <= LONGEST_QUOTED else text[:LONGEST_QUOTED] + "…"
 
 
-def spread(given: tuple[Rows, ...], shape: tuple[int, ...], filters: int = 0) -> tuple[float, ...]:
-    """The values of an array of weights, in its own order, of one matrix a filter or fewer.
+def kernels_text(numbers: Sequence[str], shape: Shape, taps_from: int = 2) -> str:
+    """Numbers of an array of this shape as ``weights`` says them: a matrix for each kernel, or each unit."""
+    columns = shape[-1]
+    size = prod(shape[taps_from:]) if shape[taps_from:] else columns
+    rows = [" ".join(numbers[at : at + columns]) for at in range(0, len(numbers), columns)]
+    each = max(1, size // columns)
+    return " | ".join("; ".join(rows[at : at + each]) for at in range(0, len(rows), each))
+
+
+def spread(found: tuple[Rows, ...], weight: Weight) -> Given:
+    """The values of an array of weights, of one matrix a filter or fewer.
 
     A matrix is a filter's kernel, which serves each channel that the filter reads, or all that the filter
-    has; a single one serves all filters, a single number every place. ``filters`` is the axis of the
-    filters. Raises ValueError that says how many values are needed.
+    has; a single one serves all filters, a single number every place. Raises ValueError that says how many
+    values are needed.
     """
-    flat = [tuple(value for row in rows for value in row) for rows in given]
-    each, whole, taps = len(flat[0]), prod(shape), prod(shape[2:])
-    if each * len(flat) == whole and len(flat) in (1, whole // each):
-        return tuple(value for values in flat for value in values)
-    is_kernel = len(shape) > 2 and (len(given[0]), each) == (prod(shape[2:-1]), taps)
-    if len(flat) not in (1, shape[filters]) or (each > 1 and not is_kernel):
-        raise ValueError(_needed(given, shape, filters))
-    kernels = [values * taps if each == 1 else values for values in flat]
-    across = shape[1] if len(shape) > 1 else 1
-    order = ((place % across if filters else place // across) for place in range(whole // taps))
-    return tuple(value for n in order for value in kernels[n % len(kernels)])
+    shape, filters = weight.shape, int(weight.inputs_first)
+    before, taps = shape[: weight.taps_from], shape[weight.taps_from :]
+    numbers = tuple(value for rows in found for row in rows for value in row)
+    each = len(numbers) // len(found)
+    if len(numbers) == prod(shape):
+        return Given(shape, numbers)
+    is_kernel = bool(taps) and (len(found[0]), each) == (prod(taps[:-1]), prod(taps))
+    if len(found) not in (1, shape[filters]) or (each > 1 and not is_kernel):
+        raise ValueError(_needed(found, weight))
+    ahead = (len(found) if axis == filters else 1 for axis, _ in enumerate(before))
+    return Given((*ahead, *(taps if each > 1 else (1,) * len(taps))), numbers)
 
 
-def _needed(given: tuple[Rows, ...], shape: tuple[int, ...], filters: int) -> str:
-    rows, columns = len(given[0]), len(given[0][0])
+def _needed(found: tuple[Rows, ...], weight: Weight) -> str:
+    shape, taps = weight.shape, weight.shape[weight.taps_from :]
+    rows, columns = len(found[0]), len(found[0][0])
     one = f"{rows}x{columns}" if rows > 1 else f"{columns} number{'s' * (columns > 1)}"
-    have = f"{len(given)} of {one}" if len(given) > 1 else one
+    have = f"{len(found)} of {one}" if len(found) > 1 else one
     if len(shape) == 1:
         return f"{have} in place of {shape[0]}"
-    if len(shape) == 2:
+    if not taps:
         return f"{have}, but {shape[0]} units read {shape[1]} values each"
-    are = f"there are {shape[filters]} filters of" if shape[filters] > 1 else "the filter is"
-    return f"{have}, but {are} {'x'.join(map(str, shape[2:]))}"
+    filters = shape[int(weight.inputs_first)]
+    what = "filters" if weight.taps_from == 2 else "connections"
+    are = f"there are {filters} {what} of" if filters > 1 else f"the {what[:-1]} is"
+    return f"{have}, but {are} {'x'.join(map(str, taps))}"
 
 
 class Kernelled(Weighted):
@@ -148,19 +160,16 @@ class Kernelled(Weighted):
             raise ValueError(f"must be numbers, or kernels by name: {error}") from error
         return text
 
-    def kernels(self, weight: Weight, shape: Shape = ()) -> Weight:
-        """The array of kernels with the values that the spec gives; LayerError where these do not fit.
-
-        ``shape`` is another for it: filters, channels that each reads, kernel.
-        """
+    def kernels(self, weight: Weight) -> Weight:
+        """The array of kernels with the values that the spec gives; LayerError where these do not fit."""
         if self.weights is None:
             return weight
         try:
-            values = spread(matrices(self.weights), shape or weight.shape, int(weight.inputs_first))
+            given = spread(matrices(self.weights), weight)
         except ValueError as error:
             raise LayerError(
                 "weights-unlike-layer", f"the weights do not fit: {error}",
                 help=("give one matrix for all filters or units, or one for each, with | between them",),
                 option="weights",
             ) from error  # fmt: skip
-        return replace(weight, initial="given", values=values)
+        return replace(weight, initial="given", given=given)

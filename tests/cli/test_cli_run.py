@@ -5,7 +5,9 @@ from __future__ import annotations
 import io
 import json
 import sys
+from math import prod
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,6 +15,8 @@ import pytest
 from cnnspec.cli.inputs import weight_array
 from cnnspec.cli.main import run
 from cnnspec.cli.matrices import matrix, numbers
+from cnnspec.formula import Number
+from cnnspec.layers.base import Shape, Weight
 from cnnspec.layers.kernels import KERNELS
 from cnnspec.resources import mistake_text
 from cnnspec.views.terminal.arrays import NumberFormat, render
@@ -290,13 +294,33 @@ def test_matrices_as_text() -> None:
     assert lists.tolist() == [[1, 2], [3, 4]]
 
 
+def filled(numbers: str, shape: Shape) -> Any:
+    return weight_array(numbers, Weight("weight", shape, Number(prod(shape))))
+
+
 def test_weights_fill_by_count_by_kernel_or_by_number() -> None:
-    assert weight_array("1 2; 3 4", (1, 1, 2, 2)).ravel().tolist() == [1, 2, 3, 4]
-    assert weight_array("1 2; 3 4", (2, 3, 2, 2)).sum() == 60
-    assert weight_array("[[1, 2], [3, 4]]", (2, 3, 2, 2)).sum() == 60
-    assert weight_array("3", (2, 2)).tolist() == [[3, 3], [3, 3]]
+    assert filled("1 2; 3 4", (1, 1, 2, 2)).ravel().tolist() == [1, 2, 3, 4]
+    assert filled("1 2; 3 4", (2, 3, 2, 2)).sum() == 60
+    assert filled("[[1, 2], [3, 4]]", (2, 3, 2, 2)).sum() == 60
+    assert filled("3", (2, 2)).tolist() == [[3, 3], [3, 3]]
     with pytest.raises(ValueError, match="2 numbers in place of 3"):
-        weight_array("1 2", (3,))
+        filled("1 2", (3,))
+
+
+@pytest.mark.parametrize(
+    ("spec", "kernels"),
+    [
+        ("input 1x1x3; upconv 2 2x2", "1 2; 3 4 | 5 6; 7 8"),
+        ('input 3x3x2; conv 2 2x2 connections="0 1; 1"', "1 2; 3 4"),
+        ('input 3x3x2; conv 2 2x2 connections="0 1; 1"', "1 2; 3 4 | 5 6; 7 8 | 0 1; 1 0"),
+    ],
+)
+def test_weights_mean_the_same_in_a_spec_and_beside_it(
+    spec: str, kernels: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    name = f"{spec.split()[2]}1"
+    beside = text(["-e", spec, "--input", "ones", "--weights", f"{name}={kernels}"], capsys)
+    assert beside == text(["-e", f'{spec} weights="{kernels}"', "--input", "ones"], capsys)
 
 
 def test_numbers_have_as_many_decimals_as_they_need() -> None:

@@ -110,6 +110,19 @@ def begun(text: str, network: Network) -> dict[str, Array]:
     return {name: each.detach().numpy() for name, each in module.named_parameters() if each.ndim > 1}
 
 
+def fresh(text: str, images: Any) -> Array:
+    """What a fresh model of this code computes, with the weights it begins at."""
+    space = space_of(text)
+    if "make_model" in space:
+        return np.asarray(space["make_model"]()(images).detach().numpy())
+    import torch
+
+    module = [v for v in space.values() if isinstance(v, type) and issubclass(v, torch.nn.Module)][-1]()
+    with torch.no_grad():
+        found = module(torch.tensor(np.ascontiguousarray(np.moveaxis(images, -1, 1))))
+    return np.moveaxis(found.numpy(), 1, -1)
+
+
 def save(weights: dict[str, Array], path: Path) -> None:
     from safetensors.numpy import save_file
 

@@ -6,13 +6,14 @@ import re
 import shutil
 import subprocess
 import sys
+from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import pytest
-from cases.registry import CASES
+from cases.registry import CASES, Case
 from cases.single import network_of
 
 import cnnspec
@@ -238,6 +239,67 @@ def test_shared_weights_compute_and_read_the_same(what: str, target: str, tmp_pa
         assert getattr(cnnspec.analyze(again).totals, figure) == getattr(
             cnnspec.analyze(network).totals, figure
         )
+
+
+GIVEN = {
+    "each filter": 'input 6x6x2; conv 3 2x2 weights="1 2; 3 4 | 5 6; 7 8 | 0 1; 1/2 0"',
+    "all filters": 'input 6x6x2; conv 3 3x3 weights="edge"; upconv 2 2x2 weights="1 2; 3 4"',
+    "each upconv filter": 'input 3x3x3; upconv 2 2x2 weights="1 2; 3 4 | 5 6; 7 8"',
+    "one number": 'input 6x6x2; conv 3 3x3 weights="0.5"; flatten; dense 4 weights="1 | 2 | 3 | 4"',
+    "all numbers": 'input 3x3x2; conv 1 1x1 weights="2 | 3"; flatten; dense 1 weights="1 2 3 4 5 6 7 8 9"',
+    "a channel": 'input 6x6x2; depthwise 2x2 weights="1 2; 3 4 | 5 6; 7 8"; depthwise 2x2 weights="3"',
+    "a table": 'input 6x6x2; conv 2 2x2 connections="0 1; 1" weights="1 2; 3 4 | 5 6; 7 8 | 0 0; 1 0"',
+    "a row": 'input 9x2; conv 2 3 weights="1 0 -1"; depthwise 2 weights="1 2 | 3 4"',
+    "a row up": 'input 9x2; upconv 2 2 weights="1 2"',
+    "a turn": 'input 6x6x2; repeat 3 { conv 2 2x2 weights="1 2; 3 4" }',
+}
+
+
+def written_and_read(network: Network, target: str) -> Network:
+    return read_source(Source("m.py", CODES[target](network)), Selection.of("m.py")).network
+
+
+@pytest.mark.parametrize("target", CODES)
+@pytest.mark.parametrize("what", GIVEN)
+def test_weights_that_a_spec_gives_come_back(what: str, target: str) -> None:
+    network = cnnspec.parse(GIVEN[what])
+    again = written_and_read(network, target)
+    for node, found in zip(network.layers, again.layers, strict=True):
+        assert node.weights.keys() == found.weights.keys() or target == "keras"
+        assert [weight.given for weight in node.weights.values()] == [
+            weight.given for weight in found.weights.values()
+        ]
+
+
+@pytest.mark.torch
+@pytest.mark.parametrize("target", CODES)
+@pytest.mark.parametrize("what", GIVEN)
+def test_a_fresh_model_computes_with_the_weights_of_the_spec(what: str, target: str) -> None:
+    import numpy as np
+
+    from exchange.code_runs import fresh
+
+    pytest.importorskip("torch" if target == "pytorch" else "keras")
+    network = cnnspec.parse(GIVEN[what])
+    images = np.random.default_rng(0).random((2, *network.input), np.float32)
+    wanted = network.build().predict(images)
+    np.testing.assert_allclose(fresh(CODES[target](network), images), wanted, rtol=1e-5, atol=1e-5)
+
+
+STILL = [case for case in CASES if "frozen" in type(case.layer).model_fields and network_of(case).weights]
+
+
+@pytest.mark.parametrize("target", CODES)
+@pytest.mark.parametrize("case", STILL, ids=repr)
+def test_what_is_not_trained_comes_back_so(case: Case, target: str) -> None:
+    frozen = replace(case, layer=case.layer.model_copy(update={"frozen": True}))
+    if written(network_of(frozen), target) is None:
+        pytest.skip(f"{target} cannot say it")
+    try:
+        again = written_and_read(network_of(frozen), target)
+    except SpecError:
+        pytest.skip("it is not read back")
+    assert [node.layer.frozen for node in again.layers if node.weights] == [True]  # type: ignore[attr-defined]
 
 
 UNREAD = "input 8x8x2; block unit { from input; conv 2 3x3 padding=1 -> relu }; unit; unit; unit; conv 3 1x1"

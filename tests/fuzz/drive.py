@@ -6,6 +6,7 @@ import json
 from collections.abc import Callable
 from functools import cache
 from importlib.util import find_spec
+from math import prod
 from typing import Any, Final
 
 from cnnspec.analysis.report import Analysis, analyze
@@ -135,7 +136,7 @@ def _view(stage: Callable[..., Any], analysis: Analysis, diagnostics: Any) -> No
 
 
 def _export(stage: Callable[..., Any], text: str, analysis: Analysis) -> None:
-    small = analysis.totals.params < MOST_WEIGHTS
+    small = sum(prod(weight.shape) for weight in analysis.network.weights.values()) < MOST_WEIGHTS
     for name, target in TARGETS.items():
         if find_spec(target.module or "cnnspec") and (small or not target.has_weights):
             stage(f"export {name}", lambda target=target: _exported(target, text, analysis.network))

@@ -1,6 +1,6 @@
-"""Specs out of nothing: networks as hands may write them, gone too far, and any sentence of the grammar.
+"""Specs out of nothing: networks as hands may write them, layers gone too far, any sentence of the grammar.
 
-Both by a number: ``generated(7)`` is always the same text.
+All by a number: ``generated(7)`` is always the same text.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from lark import Lark
 from cnnspec.layers.registry import LAYERS
 from cnnspec.resources import folder
 
+from .far import far
 from .mutants import NUMBERS, OPTIONS, SIZES, VALUES, mutated
 
 DEEPEST: Final = 12
@@ -28,7 +29,8 @@ FAR: Final = 0.02
 def generated(number: int) -> str:
     """The spec of a number; one in eight is spoilt by a mutation, too."""
     random = Random(f"generated {number}")
-    text = sentences(random) if random.random() < 0.2 else Networks(random).text()
+    source = random.random()
+    text = far(random) if source < 0.1 else sentences(random) if source < 0.3 else Networks(random).text()
     return mutated(text, random)[:LONGEST] if random.random() < 0.12 else text[:LONGEST]
 
 

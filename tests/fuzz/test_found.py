@@ -534,3 +534,25 @@ def test_a_message_of_huge_counts_is_read_at_once(arrive: int, expect: int) -> N
 def test_what_is_free_is_what_the_machine_tells() -> None:
     free = machine.free_bytes()
     assert free is None or 0 < free < 10**15
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        'input 9x9x2147483648; conv 4 3x3 weights="edge | blur | emboss | sharpen"',
+        'input 2147483648; dense 1000000007 weights="2"',
+        "input 3x3x2; conv 2 2147483648x3 padding=full",
+        "input 3x3x2; conv 2 2 dilation=5 padding=1000000000 bias=no",
+        "input 3x3x2; upconv 2 2147483648 bias=no",
+        "input 3x3x2; upconv 2 1000000007 dilation=5 stride=3 bias=no",
+        "input 2147483648x4x2; upconv 2 3 stride=2 padding=1 dilation=2",
+        "input 5x4x2; maxpool 1000000000000000 rounding=ceil",
+        "input 5x4x4x2; maxpool 1000000000000000 stride=1 padding=same",
+        'input 9x9x2147483648; conv 2 3x3 connections="0 1; 1"',
+    ],
+)
+def test_numbers_that_go_too_far_take_no_longer(text: str) -> None:
+    verdict = drive(text, slowest=8)
+    assert verdict.built
+    assert [] == verdict.faults
+    assert verdict.memory < 100_000_000

@@ -19,7 +19,7 @@ class Own:
     is_keras: bool
 
 
-_LOADING: Final = {"set_arrays", "arranged", "layers_of", "attention_arrays", "set_values", "load_weights"}
+_LOADING: Final = {"set_arrays", "arranged", "layers_of", "attention_arrays", "load_weights"}
 """Those that only take weights."""
 
 

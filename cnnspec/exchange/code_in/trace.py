@@ -53,6 +53,8 @@ class ModelArray:
     """What all of its values begin at, where the code says it."""
     tied: bool = False
     """Whether it is another layer's, used transposed."""
+    given: str = ""
+    """Its values as a spec says them, where the code gives them in our words."""
     parts: tuple[tuple[ModelArray, int, int], ...] = ()
     """Arrays, and rows of each from where to where, that this is one below the other."""
 
@@ -73,9 +75,10 @@ class ModelArray:
 def _kept(word: str, weights: Mapping[str, ModelArray]) -> dict[str, Any]:
     """What the arrays of a layer say of it: that they stay as they are, and how its weight begins."""
     fields, found = LAYERS[word].model_fields, dict[str, Any]()
-    begins = [one.init for one in weights.values() if one.init and not one.tied]
-    if begins and "init" in fields:
-        found["init"] = begins[0]
+    for option, begins in (("init", "init"), ("weights", "given")):
+        said = [getattr(one, begins) for one in weights.values() if not one.tied]
+        if any(said) and option in fields:
+            found[option] = next(filter(None, said))
     if (
         weights
         and "frozen" in fields

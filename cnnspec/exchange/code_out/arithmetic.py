@@ -20,9 +20,10 @@ def _factor(helper: str, has_channels: bool) -> Sayer:
             shift = f" + {layer.shift!r}" if layer.shift else ""
             return Saying(f"{{x}} * {layer.by!r}{shift}")
         channels = (first("channels", place.channels),) if has_channels else ()
+        trained = () if has_channels else (at("trainable", not layer.frozen, True),)
         arguments = (
             *channels, at("initial", layer.initial, 1.0), at("bias", layer.bias, False),
-            at("shift", layer.shift, 0.0),
+            at("shift", layer.shift, 0.0), *trained,
         )  # fmt: skip
         return Saying(make=helper, arguments=arguments, helpers=(helper,))
 

@@ -188,7 +188,7 @@ class Body:
     def _named(self, name: str, taken: set[str]) -> str:
         word = name.replace(".", "_")
         word = f"{word}_" if iskeyword(word) or word in self.reserved else word
-        return next(w for w in (word, *(f"{word}_{k}" for k in range(2, 100))) if w not in taken)
+        return next(w for w in chain((word,), (f"{word}_{k}" for k in count(2))) if w not in taken)
 
     def _fresh(self) -> Iterator[str]:
         words = chain(VARIABLES, (f"x{n}" for n in count(2)))

@@ -6,6 +6,8 @@ import ast
 from collections.abc import Sequence
 from typing import Any, Final, TypeAlias
 
+from cnnspec.layers.base import Given
+
 Texts: TypeAlias = list[str]
 """Lines, or the words of a call."""
 
@@ -63,6 +65,11 @@ def _parts(expression: str) -> tuple[str, list[str]]:
         return "", []
     texts = [ast.get_source_segment(expression, one) or "" for one in node.args]
     return ast.get_source_segment(expression, node.func) or "", texts
+
+
+def numbers(given: Given) -> str:
+    """The numbers of a spec as the text that ``set_values`` takes."""
+    return " ".join(repr(value).removesuffix(".0") for value in given.numbers)
 
 
 def wrapped(head: str, arguments: Sequence[str], text: str, indent: int) -> list[str]:

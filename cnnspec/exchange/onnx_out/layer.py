@@ -4,12 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from math import prod
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
 from cnnspec.layers.base import Shape
 from cnnspec.network.graph import Node
+
+MOST_NODES: Final = 10_000
+"""Nodes that one layer may be written as."""
+MOST_VALUES: Final = 2**24
+"""Values of a constant of a layer that is no weight."""
 
 
 class CannotSay(Exception):
@@ -58,8 +64,22 @@ class LayerWriter:
         """A constant of this layer that is no weight."""
         return self.constant(f"{self.node.name}/{name}", np.asarray(values, kind))
 
+    def need(self, values: Sequence[int] = (), nodes: Sequence[int] = ()) -> None:
+        """Raises CannotSay where a constant of this shape, or nodes for these places, are too much."""
+        if prod(nodes) > MOST_NODES:
+            raise CannotSay(f"it takes a step for each of {prod(nodes):,} places; at most {MOST_NODES:,}")
+        if prod(values) > MOST_VALUES:
+            raise CannotSay(f"it takes a constant of {prod(values):,} values; at most {MOST_VALUES:,}")
+
+    def filled(self, name: str, shape: Sequence[int], value: float = 1) -> str:
+        self.need(shape)
+        return self.own(name, np.full(shape, value, "float32"))
+
     def sizes(self, name: str, values: Sequence[int] | Sequence[Sequence[int]]) -> str:
-        return self.own(name, values, "int64")
+        try:
+            return self.own(name, values, "int64")
+        except OverflowError as error:
+            raise CannotSay("one of its sizes is larger than the 64 bits of ONNX hold") from error
 
     def op(self, kind: str, *inputs: str, since: int = 1, name: str = "", **attributes: Any) -> str:
         """A node; with a ``name`` it is a step on the way, without it the layer's result."""

@@ -6,8 +6,6 @@ from collections.abc import Sequence
 from itertools import product
 from typing import Any
 
-import numpy as np
-
 from cnnspec.exchange.onnx_out.layer import CannotSay, LayerWriter, per_channel
 from cnnspec.layers.base import spatial
 from cnnspec.layers.depthwise import Depthwise
@@ -40,7 +38,8 @@ def _table_weight(call: LayerWriter) -> str:
     """The kernels of a table of connections, put where they connect; zeros elsewhere."""
     places = [[f, channel] for f, row in enumerate(call.layer.table()) for channel in row]
     kernel = [axis.kernel for axis in call.layer.axes(call.shapes)]
-    zeros = call.own("unconnected", np.zeros((call.layer.filters, call.shapes[0][-1], *kernel)))
+    shape = call.sizes("unconnected", [call.layer.filters, call.shapes[0][-1], *kernel])
+    zeros = call.op("ConstantOfShape", shape, since=9, name="zeros")
     where = call.sizes("connections", places)
     return call.op("ScatterND", zeros, where, call.weight("weight"), since=11, name="kernels")
 
@@ -84,6 +83,7 @@ def _adaptive(call: LayerWriter, kind: str) -> None:
     """Windows of several lengths: along one axis after the other each is cut out and reduced."""
     value, windows = call.inputs[0], call.layer.window(call.shapes)
     counts = spatial(call.node.output)
+    call.need(nodes=[sum(counts)])
     for n, (window, count) in enumerate(zip(windows, counts, strict=True)):
         axes, rows = call.sizes(f"axis{n}", [2 + n]), []
         for place in range(count):
@@ -115,6 +115,7 @@ def medianpool(call: LayerWriter) -> None:
     axes, x = call.layer.axes(call.shapes), call.inputs[0]
     if any(axis.before or axis.after or _missing(axis) > 0 for axis in axes):
         raise CannotSay("windows reach beyond the map, and how many pixels each sorts then differs")
+    call.need(nodes=[axis.kernel for axis in axes])
     where, new = call.sizes("axes", [2 + n for n in range(len(axes))]), call.sizes("new", [1])
     taps = []
     for place in product(*(range(0, axis.reach, axis.dilation) for axis in axes)):
@@ -145,7 +146,7 @@ def avgpool(call: LayerWriter) -> None:
 def subsample(call: LayerWriter) -> None:
     """The sum is a convolution with ones, one kernel a channel."""
     axes, channels = call.layer.axes(call.shapes), call.shapes[0][-1]
-    ones = call.own("ones", np.ones((channels, 1, *(axis.kernel for axis in axes))))
+    ones = call.filled("ones", (channels, 1, *(axis.kernel for axis in axes)))
     window = _window(axes)
     ends = [max(axis.after, _missing(axis)) for axis in axes]
     window["pads"] = [*window["pads"][: len(axes)], *ends]

@@ -71,6 +71,7 @@ def upsample(call: LayerWriter) -> None:
     layer, axes = call.layer, call.layer.axes(call.shapes)
     if layer.mode == "nails":
         scales, channels = [axis.window.outputs for axis in axes], call.shapes[0][-1]
+        call.need([channels, *scales])
         nail = np.zeros((channels, prod(scales)))
         nail[:, 0] = 1
         weight = call.own("nail", nail.reshape(channels, 1, *scales))
@@ -105,6 +106,7 @@ def upsample(call: LayerWriter) -> None:
 def _picked(call: LayerWriter) -> None:
     """The nearest pixels, chosen by their numbers axis by axis."""
     value, windows = call.inputs[0], call.layer.window(call.shapes)
+    call.need([sum(spatial(call.node.output))])
     for n, (window, count) in enumerate(zip(windows, spatial(call.node.output), strict=True)):
         pixels = call.sizes(f"pixels{n}", [window.span(place)[0] for place in range(count)])
         name = f"axis{n}_done" if n < len(windows) - 1 else ""
@@ -173,7 +175,7 @@ def _affine(call: LayerWriter, shape: Shape) -> list[str]:
     """Scale and shift, those that change nothing where the layer has none."""
     if call.layer.affine:
         return [call.weight("weight"), call.weight("bias")]
-    return [call.own("ones", np.ones(shape)), call.own("zeros", np.zeros(shape))]
+    return [call.filled("ones", shape), call.filled("zeros", shape, 0)]
 
 
 def layernorm(call: LayerWriter) -> None:
@@ -205,9 +207,11 @@ def lrn(call: LayerWriter) -> None:
         call.op("LRN", size=layer.size, alpha=layer.alpha, beta=layer.beta, bias=layer.k)
         return
     channels = call.shapes[0][-1]
-    apart = np.subtract.outer(np.arange(channels), np.arange(channels))
+    call.need([channels, channels])
+    places = np.arange(channels, dtype="int32")
+    apart = np.subtract.outer(places, places)
     near = (apart <= layer.size // 2) & (apart > -(layer.size // 2))
-    factors = near.reshape(channels, channels, *(1,) * call.rank) * (layer.alpha / layer.size)
+    factors = near.reshape(channels, channels, *(1,) * call.rank) * np.float32(layer.alpha / layer.size)
     weight = call.own("neighbours", factors)
     squares = call.op("Mul", x, x, since=7, name="squares")
     if call.rank:

@@ -9,6 +9,8 @@ from typing import Any, Final
 from cnnspec.cli import main
 from cnnspec.layers.registry import LAYERS
 
+from ..far import GIANTS, far
+
 VERBS: Final = tuple(verb for verb in main.VERBS if verb not in ("profile", "limits", "examples"))
 SPECS: Final = (
     "input 3x3x1; conv 1 2x2", "input 4; dense 3; softmax", "input 6; relu", "input 5x2; conv 2 3; maxpool 2",
@@ -63,6 +65,8 @@ ENDS: Final = {
     "train": ("--force", "--epochs", "1", "-o", "again"), "solve": ("--seconds", "0.3"),
 }  # fmt: skip
 """What keeps a verb short."""
+LARGEST: Final = GIANTS[-2:]
+"""What no command can hold; networks of less may be run, and take their time."""
 
 
 def line(random: Random) -> bytes:
@@ -89,7 +93,8 @@ def _subject(verb: str, random: Random) -> list[str]:
     if random.random() < 0.25 or verb in ("evaluate", "predict"):
         places = [random.choice(PLACES[:2] if random.random() < 0.6 else PLACES)]
         return places + [random.choice((*PLACES, *TEXTS))] * (random.random() < 0.2)
-    return ["-e", random.choice(SPECS)] * (2 if random.random() < 0.02 else 1)
+    spec = far(random, LARGEST) if random.random() < 0.15 else random.choice(SPECS)
+    return ["-e", spec] * (2 if random.random() < 0.02 else 1)
 
 
 def _option(option: Any, random: Random) -> list[str]:

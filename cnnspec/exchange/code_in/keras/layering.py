@@ -96,7 +96,8 @@ class Layering:
         name = f"{options.get('_key', id(options))}.{key}"
         init = self._init(begins, flipped) if begins in self.options else ""
         still = self.options.get("trainable", True) is False
-        return ModelArray(name, shape, turn, init, still, tied=owner is not None)
+        given = "" if key.endswith("bias") else options.get("_given", "")
+        return ModelArray(name, shape, turn, init, still, tied=owner is not None, given=given)
 
     def _init(self, option: str, flipped: bool) -> str:
         name, options = initializer(self.options[option])

@@ -13,6 +13,7 @@ from cnnspec.exchange.code_in.result import Read, finished_nodes
 from cnnspec.exchange.code_in.trace import FAULTS, NotFollowed, Trace
 from cnnspec.exchange.code_in.values import UnknownValue
 from cnnspec.layers.base import Shape
+from cnnspec.layers.kernels import kernels_text
 from cnnspec.network.write import legal_name
 from cnnspec.text import Span
 
@@ -234,6 +235,13 @@ def layer_by(layers: Sequence[Any], name: str | None = None, index: int | None =
     if len(named) != 1:
         raise NotFollowed(f"the reader knows no layer of this model by the name {name}")
     return named[0]
+
+
+def give(model: KerasModel, name: str, shape: Shape, given: Shape, text: str) -> None:
+    """Takes the numbers that a file of ours gives a layer's weight."""
+    layer = layer_by([*layers_of(model)], name.rpartition(".")[0].replace(".", "_"))
+    taps_from = 1 if layer.kind == "cnnspec.TableConv2D" else 2
+    layer.options["_given"] = kernels_text(text.split(), given, taps_from)
 
 
 def append_layer(model: KerasModel, layer: Any) -> None:

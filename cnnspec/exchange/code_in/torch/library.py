@@ -20,7 +20,7 @@ from cnnspec.exchange.code_in.torch.modules import TorchModule
 from cnnspec.exchange.code_in.torch.own import OWN
 from cnnspec.exchange.code_in.torch.running import PASSED, SILENT, Bound, TorchModules
 from cnnspec.exchange.code_in.torch.tree import is_module, is_part, library_kind, members_of
-from cnnspec.exchange.code_in.torch.weights import ModuleWeight, OwnParameter, begin, is_turned
+from cnnspec.exchange.code_in.torch.weights import ModuleWeight, OwnParameter, begin, give, is_turned
 from cnnspec.exchange.code_in.trace import ModelArray, NotFollowed
 from cnnspec.exchange.code_in.values import External, UnknownValue
 from cnnspec.exchange.initials import of_truncated
@@ -88,6 +88,9 @@ class TorchLibrary(TorchModules):
     def _helper(self, target: Own, arguments: list[Any], options: dict[str, Any]) -> Any:
         """A function or class of a file that cnnspec wrote."""
         if only_loads(target):
+            return None
+        if target.name == "set_values":
+            give(*arguments)
             return None
         if target.name == "truncated_normal_":
             weight, scale, fan = arguments

@@ -29,6 +29,8 @@ class TorchModule:
     examples: list[Any] = field(default_factory=list)
     inits: dict[str, str] = field(default_factory=dict)
     """How its arrays begin, where the code says it."""
+    given: dict[str, str] = field(default_factory=dict)
+    """Values of its arrays as a spec says them."""
     still: set[str] = field(default_factory=set)
     """Its arrays that are not trained."""
     tied: dict[str, Any] = field(default_factory=dict)
@@ -38,7 +40,8 @@ class TorchModule:
         if name in self.tied:
             found: ModelArray = self.tied[name].module.parameter(self.tied[name].name, *shape)
             return found
-        return ModelArray(f"{self.path}.{name}", shape, None, self.inits.get(name, ""), name in self.still)
+        init, given = self.inits.get(name, ""), self.given.get(name, "")
+        return ModelArray(f"{self.path}.{name}", shape, None, init, name in self.still, given=given)
 
 
 @dataclass(frozen=True)

@@ -10,12 +10,16 @@ from cnnspec.exchange.code_in.signature import signature
 from cnnspec.exchange.code_in.trace import Trace
 from cnnspec.exchange.code_in.values import UnknownValue
 from cnnspec.exchange.initials import of_torch
+from cnnspec.layers.base import Shape
+from cnnspec.layers.kernels import kernels_text
 
 if TYPE_CHECKING:
     from cnnspec.exchange.code_in.torch.modules import TorchModule
 
-WEIGHTED: Final = ("Conv", "Linear", "LazyConv", "LazyLinear")
+WEIGHTED: Final = ("Conv", "Linear", "LazyConv", "LazyLinear", "TableConv")
 """How the kinds begin whose weight may begin in several ways."""
+SCALED: Final = ("PReLU", "Scale", "Subsample", "Positions", "ClassToken")
+"""Other kinds with a weight, or a bias."""
 ATTENTION: Final = ("in_proj_weight", "out_proj.weight", "in_proj_bias", "out_proj.bias")
 _KAIMING: Final = "tensor a=0 mode='fan_in' nonlinearity='leaky_relu'"
 _INIT: Final = {
@@ -90,13 +94,19 @@ def weights_of(module: TorchModule) -> Iterator[ModuleWeight]:
         yield from (ModuleWeight(module, name) for name in ATTENTION)
     elif module.kind == "Tied":
         yield ModuleWeight(module, "bias")
-    elif module.kind.startswith((*WEIGHTED, "PReLU")) or "Norm" in module.kind:
+    elif module.kind.startswith((*WEIGHTED, *SCALED)) or "Norm" in module.kind:
         yield from (ModuleWeight(module, name) for name in ("weight", "bias"))
 
 
 def is_turned(weight: ModuleWeight) -> bool:
     """Whether PyTorch's fan_out is our fan_in."""
     return weight.module.kind.startswith("ConvTranspose") and bool(weight.module.options["groups"] == 1)
+
+
+def give(weight: ModuleWeight, shape: Shape, text: str) -> None:
+    """Takes the numbers that a file of ours gives a weight."""
+    taps_from = 1 if weight.module.kind.startswith("TableConv") else 2
+    weight.module.given[weight.name] = kernels_text(text.split(), shape, taps_from)
 
 
 def begin(trace: Trace, weight: Any, function: str, arguments: list[Any], options: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ from typing import Final
 
 from cnnspec.exchange.code_out.blueprint import Blueprint
 from cnnspec.exchange.code_out.body import Body, Turn, note_of
-from cnnspec.exchange.code_out.calls import Texts, assigned, call, literal, wrapped
+from cnnspec.exchange.code_out.calls import Texts, assigned, call, literal, numbers, wrapped
 from cnnspec.exchange.code_out.keras.helpers import HELPERS, LOADER, WITH_ATTENTION
 from cnnspec.exchange.code_out.keras.words import CANNOT, WORDS, say
 from cnnspec.exchange.code_out.parts import BlockItem, Design, LayerItem, Loop, Single, Value
@@ -206,18 +206,17 @@ def _given(network: Network) -> list[str]:
     lines = []
     for node in network.layers:
         for name, weight in node.weights.items():
-            if weight.initial == "given":
-                values = " ".join(repr(value).removesuffix(".0") for value in weight.values)
-                values = values if len(set(weight.values)) > 1 else repr(weight.values[0]).removesuffix(".0")
-                lines += wrapped("set_values", ["model", literal(name), literal(weight.shape)], values, 4)
+            if given := weight.given:
+                shapes = [literal(weight.shape), literal(given.shape)]
+                lines += wrapped("set_values", ["model", literal(name), *shapes], numbers(given), 4)
     return lines
 
 
 GIVEN: Final = '''\
-def set_values(model, name, shape, text):
-    """Begins an array at the numbers of a text, in cnnspec's order."""
-    values = np.array([float(word) for word in text.split()], "float32")
-    set_arrays(model, {name: np.resize(values, shape)})
+def set_values(model, name, shape, given, text):
+    """Begins an array at numbers in cnnspec's order; an axis given as 1 serves every place along it."""
+    values = np.array([float(word) for word in text.split()], "float32").reshape(given)
+    set_arrays(model, {name: np.broadcast_to(values, shape)})
 '''
 MAIN: Final = """\
 if __name__ == "__main__":

@@ -15,11 +15,11 @@ class FrozenBatchNorm{rank}d(nn.BatchNorm{rank}d):
 HELPERS: Final[dict[str, str]] = {
     **{f"FrozenBatchNorm{rank}d": _FROZEN.format(rank=rank) for rank in (1, 2, 3)},
     "set_values": '''
-def set_values(parameter, text):
-    """Begins a parameter at the numbers of a text, in its own order."""
+def set_values(parameter, shape, text):
+    """Begins a parameter at numbers; an axis of length 1 in their shape serves every place along it."""
     values = torch.tensor([float(word) for word in text.split()])
     with torch.no_grad():
-        parameter.copy_(values.expand(parameter.numel()).view_as(parameter))
+        parameter.copy_(values.view(shape))
 ''',
     "truncated_normal_": '''
 def truncated_normal_(weight, scale, fan):

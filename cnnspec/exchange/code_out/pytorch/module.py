@@ -107,10 +107,10 @@ def member(item: LayerItem | BlockItem, turn: Turn) -> str:
 
 def statement(text: str, turn: Turn) -> list[str]:
     head, _, inside = text.removesuffix(")").partition("(")
-    values = re.fullmatch(r'([^"]*), "(.*)"', inside)
+    values = re.fullmatch(r'(.*), (\([\d, ]*\)), "([^"]*)"', inside)
     if values is None:
         return [" " * turn.indent + text]
-    return wrapped(head, [values[1]], values[2], turn.indent)
+    return wrapped(head, [values[1], values[2]], values[3], turn.indent)
 
 
 def commented(line: str, comment: str) -> str:

@@ -6,7 +6,7 @@ from math import prod
 from typing import Any, Final
 
 from cnnspec.exchange.code_out import arithmetic, rearranging
-from cnnspec.exchange.code_out.calls import Raw
+from cnnspec.exchange.code_out.calls import Raw, literal, numbers
 from cnnspec.exchange.code_out.pytorch.windows import (
     average,
     choice,
@@ -31,26 +31,22 @@ from cnnspec.exchange.code_out.sayings import (
     squeezed,
 )
 from cnnspec.exchange.initials import in_torch
-from cnnspec.layers.base import INITIAL_SYNONYMS, Weight, channels_first
+from cnnspec.layers.base import INITIAL_SYNONYMS, channels_first
 
 
 def _kept(place: Place) -> tuple[str, ...]:
     """Statements for weights that the spec gives and for those that stay as they are."""
     arrays = own_arrays(place)
-    after = [f'set_values({{m}}.{w.name}, "{_numbers(w)}")' for w in arrays if w.initial == "given"]
-    if init := getattr(place.layer, "init", None):
+    given = {weight.name: weight.given for weight in arrays if weight.given}
+    after = [f'set_values({{m}}.{k}, {literal(v.shape)}, "{numbers(v)}")' for k, v in given.items()]
+    init = getattr(place.layer, "init", None) or ""
+    if init:
         after += [in_torch(init, w, f"{{m}}.{w.name}") for w in arrays if w.initial == "fan"]
-        zeros = () if INITIAL_SYNONYMS.get(init, init) == "pytorch" else arrays
-        after += [f"nn.init.zeros_({{m}}.{w.name})" for w in zeros if w.initial == "zeros" and w.fan_in]
+    if (init or given) and INITIAL_SYNONYMS.get(init, init) != "pytorch":
+        after += [f"nn.init.zeros_({{m}}.{w.name})" for w in arrays if w.initial == "zeros" and w.fan_in]
     if getattr(place.layer, "frozen", False):
         after.append("{m}.requires_grad_(False)")
     return tuple(after)
-
-
-def _numbers(weight: Weight) -> str:
-    if len(set(weight.values)) == 1:
-        return repr(weight.values[0]).removesuffix(".0")
-    return " ".join(repr(value).removesuffix(".0") for value in weight.values)
 
 
 def _weighted(place: Place, saying: Saying) -> Saying:
