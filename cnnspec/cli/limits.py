@@ -27,8 +27,11 @@ LIMITS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "layers": ("cnnspec.exchange.code_in.trace:MOST_LAYERS", "of a model"),
     },
     "An ONNX file that is written": {
-        "nodes": ("cnnspec.exchange.onnx_out.layer:MOST_NODES", "places of a layer that take one each"),
-        "constant": ("cnnspec.exchange.onnx_out.layer:MOST_VALUES", "values that are no weights"),
+        "places": (
+            "cnnspec.exchange.onnx_out.layer:MOST_PLACES",
+            "for which layers take steps",
+        ),
+        "constants": ("cnnspec.exchange.onnx_out.layer:MOST_VALUES", "values that are no weights"),
     },
     "cnnspec solve": {
         "time": ("cnnspec.cli.solve:SECONDS", "seconds, unless --seconds says otherwise"),

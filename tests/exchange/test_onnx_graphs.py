@@ -123,3 +123,11 @@ def test_a_choice_of_too_many_values_is_refused(tmp_path: Path) -> None:
     place = graph_file(tmp_path / "g.onnx", [node("Gather", "x i", axis=1)], MAP, many, 13)
     with pytest.raises(cnnspec.SpecError, match="300,000,000 values"):
         cnnspec.from_onnx(place)
+
+
+@pytest.mark.parametrize("groups", [0, -1])
+@pytest.mark.parametrize("kind", ["Conv", "ConvTranspose"])
+def test_groups_that_are_none_are_refused(kind: str, groups: int, tmp_path: Path) -> None:
+    place = graph_file(tmp_path / "g.onnx", [node(kind, "x k", group=groups)], MAP, {"k": K}, 13)
+    with pytest.raises(cnnspec.SpecError, match=f"channels in {groups} groups"):
+        cnnspec.from_onnx(place)

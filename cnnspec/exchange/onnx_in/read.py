@@ -211,7 +211,7 @@ def _node(builder: GraphReader, node: Any, version: int) -> None:
         found = _result(call, kind)
     except (CannotRead, ValueError) as reason:
         raise error_at(node.name or (node.output[0] if node.output else "?"), kind, str(reason)) from reason
-    except (TypeError, IndexError, KeyError, AttributeError, OverflowError) as fault:
+    except (TypeError, IndexError, KeyError, AttributeError, ArithmeticError) as fault:
         reason_text = f"its inputs and attributes are not those of such an operator ({fault})"
         raise error_at(node.name or kind, kind, reason_text) from fault
     for name, value in zip(node.output, found, strict=False):

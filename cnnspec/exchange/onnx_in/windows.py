@@ -90,7 +90,8 @@ def conv(call: NodeCall) -> Result:
      "auto_pad dilations group kernel_shape output_padding output_shape pads strides")  # fmt: skip
 def upconv(call: NodeCall) -> Result:
     x, weight, groups = call.map(), call.weight(1), call.attribute("group", 1)
-    if weight.ndim != len(x.shape) + 1 or weight.shape[0] != x.shape[-1] or x.shape[-1] % groups:
+    fits = weight.ndim == len(x.shape) + 1 and weight.shape[0] == x.shape[-1]
+    if not fits or groups < 1 or x.shape[-1] % groups:
         raise CannotRead(f"kernels of {weight.shape} do not suit {x.shape[-1]} channels in {groups} groups")
     filters = weight.shape[1] * groups
     bias = _bias(call, filters)

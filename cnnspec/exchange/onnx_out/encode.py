@@ -47,6 +47,8 @@ class GraphWriter:
         self.nodes: list[Any] = []
         self.constants: dict[str, Any] = {}
         self.opset = LEAST_OPSET
+        self.places = self.values = 0
+        """What of the room for layers that are written out is taken."""
         outputs = {output.node: output.name for output in reversed(network.outputs)}
         taken = set(network.by_name)
         self.names = [

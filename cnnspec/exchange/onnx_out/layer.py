@@ -12,10 +12,10 @@ import numpy as np
 from cnnspec.layers.base import Shape
 from cnnspec.network.graph import Node
 
-MOST_NODES: Final = 10_000
-"""Nodes that one layer may be written as."""
+MOST_PLACES: Final = 10_000
+"""Places for which layers are written out step by step, of a whole file."""
 MOST_VALUES: Final = 2**24
-"""Values of a constant of a layer that is no weight."""
+"""Values of constants that are no weights, of a whole file."""
 
 
 class CannotSay(Exception):
@@ -64,15 +64,17 @@ class LayerWriter:
         """A constant of this layer that is no weight."""
         return self.constant(f"{self.node.name}/{name}", np.asarray(values, kind))
 
-    def need(self, values: Sequence[int] = (), nodes: Sequence[int] = ()) -> None:
-        """Raises CannotSay where a constant of this shape, or nodes for these places, are too much."""
-        if prod(nodes) > MOST_NODES:
-            raise CannotSay(f"it takes a step for each of {prod(nodes):,} places; at most {MOST_NODES:,}")
-        if prod(values) > MOST_VALUES:
-            raise CannotSay(f"it takes a constant of {prod(values):,} values; at most {MOST_VALUES:,}")
+    def need(self, *, places: int = 0, values: int = 0) -> None:
+        """Takes room for steps at so many places, or a constant; raises CannotSay where there is none."""
+        self.graph.places += places
+        self.graph.values += values
+        if self.graph.places > MOST_PLACES:
+            raise CannotSay(f"it takes steps for {places:,} places; a file has {MOST_PLACES:,} at most")
+        if self.graph.values > MOST_VALUES:
+            raise CannotSay(f"it takes a constant of {values:,} values; a file has {MOST_VALUES:,} at most")
 
     def filled(self, name: str, shape: Sequence[int], value: float = 1) -> str:
-        self.need(shape)
+        self.need(values=prod(shape))
         return self.own(name, np.full(shape, value, "float32"))
 
     def sizes(self, name: str, values: Sequence[int] | Sequence[Sequence[int]]) -> str:

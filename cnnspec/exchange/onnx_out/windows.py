@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from itertools import product
+from math import prod
 from typing import Any
 
 from cnnspec.exchange.onnx_out.layer import CannotSay, LayerWriter, per_channel
@@ -83,7 +84,7 @@ def _adaptive(call: LayerWriter, kind: str) -> None:
     """Windows of several lengths: along one axis after the other each is cut out and reduced."""
     value, windows = call.inputs[0], call.layer.window(call.shapes)
     counts = spatial(call.node.output)
-    call.need(nodes=[sum(counts)])
+    call.need(places=sum(counts))
     for n, (window, count) in enumerate(zip(windows, counts, strict=True)):
         axes, rows = call.sizes(f"axis{n}", [2 + n]), []
         for place in range(count):
@@ -115,7 +116,7 @@ def medianpool(call: LayerWriter) -> None:
     axes, x = call.layer.axes(call.shapes), call.inputs[0]
     if any(axis.before or axis.after or _missing(axis) > 0 for axis in axes):
         raise CannotSay("windows reach beyond the map, and how many pixels each sorts then differs")
-    call.need(nodes=[axis.kernel for axis in axes])
+    call.need(places=prod(axis.kernel for axis in axes))
     where, new = call.sizes("axes", [2 + n for n in range(len(axes))]), call.sizes("new", [1])
     taps = []
     for place in product(*(range(0, axis.reach, axis.dilation) for axis in axes)):

@@ -71,8 +71,8 @@ def upsample(call: LayerWriter) -> None:
     layer, axes = call.layer, call.layer.axes(call.shapes)
     if layer.mode == "nails":
         scales, channels = [axis.window.outputs for axis in axes], call.shapes[0][-1]
-        call.need([channels, *scales])
-        nail = np.zeros((channels, prod(scales)))
+        call.need(values=channels * prod(scales))
+        nail = np.zeros((channels, prod(scales)), "float32")
         nail[:, 0] = 1
         weight = call.own("nail", nail.reshape(channels, 1, *scales))
         call.op("ConvTranspose", *call.inputs, weight, group=channels, strides=scales)
@@ -106,7 +106,7 @@ def upsample(call: LayerWriter) -> None:
 def _picked(call: LayerWriter) -> None:
     """The nearest pixels, chosen by their numbers axis by axis."""
     value, windows = call.inputs[0], call.layer.window(call.shapes)
-    call.need([sum(spatial(call.node.output))])
+    call.need(values=sum(spatial(call.node.output)))
     for n, (window, count) in enumerate(zip(windows, spatial(call.node.output), strict=True)):
         pixels = call.sizes(f"pixels{n}", [window.span(place)[0] for place in range(count)])
         name = f"axis{n}_done" if n < len(windows) - 1 else ""
@@ -207,7 +207,7 @@ def lrn(call: LayerWriter) -> None:
         call.op("LRN", size=layer.size, alpha=layer.alpha, beta=layer.beta, bias=layer.k)
         return
     channels = call.shapes[0][-1]
-    call.need([channels, channels])
+    call.need(values=channels**2)
     places = np.arange(channels, dtype="int32")
     apart = np.subtract.outer(places, places)
     near = (apart <= layer.size // 2) & (apart > -(layer.size // 2))
