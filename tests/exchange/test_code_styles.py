@@ -208,6 +208,9 @@ REFUSED = {
         KERAS + "m = keras.Sequential([layers.Input((4, 3))])\nm.add(layers.LSTM(3))\n"
         "m.add(layers.Dense(2))\n",
         "LSTM"),
+    "an option that cannot be": (
+        module("self.net = nn.Dropout(2.0)"), "rate of dropout must be less than 1. Received: 2.0"),
+    "a kernel of no pixel": (module("self.net = nn.Conv2d(3, 4, 0)"), "kernel of conv must be"),
 }  # fmt: skip
 
 

@@ -25,6 +25,8 @@ from .limits import HANG, SLOWEST, Verdict, measured, told
 CODES: Final = {0, 1, 2}
 REFUSED: Final = (SpecError, LayerError, OSError)
 ONE: Final = "input 8x8x1; relu"
+RAW: Final = re.compile(rb"<bound method|<function|<generator object| object at 0x[0-9a-f]+|dict_values")
+"""What Python calls its objects, and no message should."""
 TRAIN: Final = ("--force", "--epochs", "1", "-o", "again")
 
 
@@ -57,8 +59,8 @@ class Bench:
 
 
 def exit_code(arguments: Sequence[str], verdict: Verdict) -> int:
-    out, err, given, words = sys.stdout, sys.stderr, sys.stdin, io.BytesIO()
-    sys.stdout, sys.stderr = io.TextIOWrapper(io.BytesIO(), "utf-8"), io.TextIOWrapper(words, "utf-8")
+    out, err, given, words, out_words = sys.stdout, sys.stderr, sys.stdin, io.BytesIO(), io.BytesIO()
+    sys.stdout, sys.stderr = io.TextIOWrapper(out_words, "utf-8"), io.TextIOWrapper(words, "utf-8")
     sys.stdin = io.TextIOWrapper(io.BytesIO(b"input 3x3x1; relu"), "utf-8")
     apologise = main._apologise
 
@@ -69,10 +71,13 @@ def exit_code(arguments: Sequence[str], verdict: Verdict) -> int:
     main._apologise = note
     try:
         code = main.run(list(arguments))
+        sys.stdout.flush()
         sys.stderr.flush()
         said = words.getvalue()
         if b"Traceback (most recent call last)" in said:
             verdict.faults.append((" ".join(arguments), said[-300:].decode("utf-8", "replace")))
+        if raw := RAW.search(said + out_words.getvalue()):
+            verdict.faults.append((" ".join(arguments), f"says {raw[0].decode()}"))
         return code
     finally:
         sys.stdout, sys.stderr, sys.stdin, main._apologise = out, err, given, apologise

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Final, TypeAlias
 
+from cnnspec.binding.refusals import Refusal
 from cnnspec.diagnostics import Diagnostic, LayerError, Severity
 from cnnspec.layers.base import Shape
 from cnnspec.layers.registry import LAYERS
@@ -88,6 +89,13 @@ def _kept(word: str, weights: Mapping[str, ModelArray]) -> dict[str, Any]:
     return found
 
 
+def _said(word: str, options: Mapping[str, Any], refusal: Refusal) -> str:
+    """Why a layer cannot have these options."""
+    if refusal.option is None:
+        return refusal.message(word, "these options")
+    return refusal.message(f"{refusal.option} of {word}", str(options.get(refusal.option))[:40])
+
+
 class _Shapes(dict[str, Shape]):
     """Shapes by layer; raises NotFollowed for one that another stands for."""
 
@@ -138,9 +146,10 @@ class Trace:
         if len(self.parts) >= MOST_LAYERS:
             raise NotFollowed(f"the model has more than {MOST_LAYERS:,} layers", code="network-too-large")
         owned = {key: one for key, one in (weights or {}).items() if one is not None}
-        made = make_layer(LAYERS[word], {**dict(options or {}), **_kept(word, owned)})
+        chosen = {**dict(options or {}), **_kept(word, owned)}
+        made = make_layer(LAYERS[word], chosen)
         if not isinstance(made, MadeLayer):
-            raise NotFollowed(f"{word} cannot be so: {made[0].message}")
+            raise NotFollowed(_said(word, chosen, made[0]))
         if any(one in self.pending for one in inputs):
             raise NotFollowed("this attention has no linear layer right behind it, which ours has")
         shapes = tuple(self.shapes[one] for one in inputs)

@@ -130,7 +130,7 @@ class KerasLibrary(Library):
         if only_loads(target):
             return None
         if target.name == "set_values":
-            give(*arguments)
+            give(*arguments, **options)
             return None
         kind = f"cnnspec.{target.name}"
         if kind not in KINDS:

@@ -90,7 +90,7 @@ class TorchLibrary(TorchModules):
         if only_loads(target):
             return None
         if target.name == "set_values":
-            give(*arguments)
+            give(*arguments, **options)
             return None
         if target.name == "truncated_normal_":
             weight, scale, fan = arguments

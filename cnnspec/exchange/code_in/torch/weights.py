@@ -103,10 +103,10 @@ def is_turned(weight: ModuleWeight) -> bool:
     return weight.module.kind.startswith("ConvTranspose") and bool(weight.module.options["groups"] == 1)
 
 
-def give(weight: ModuleWeight, shape: Shape, text: str) -> None:
-    """Takes the numbers that a file of ours gives a weight."""
-    taps_from = 1 if weight.module.kind.startswith("TableConv") else 2
-    weight.module.given[weight.name] = kernels_text(text.split(), shape, taps_from)
+def give(parameter: ModuleWeight, shape: Shape, text: str) -> None:
+    """Takes the numbers that ``set_values`` of a file of ours gives a weight."""
+    taps_from = 1 if parameter.module.kind.startswith("TableConv") else 2
+    parameter.module.given[parameter.name] = kernels_text(text.split(), shape, taps_from)
 
 
 def begin(trace: Trace, weight: Any, function: str, arguments: list[Any], options: Mapping[str, Any]) -> None:
