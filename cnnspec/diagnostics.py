@@ -159,11 +159,16 @@ def _most_alike(word: str, words: tuple[str, ...], alike: float) -> str | None:
     return next(iter(get_close_matches(word, words, n=1, cutoff=alike)), None)
 
 
-def _spoken(known: Iterable[str], synonyms: Mapping[str, str]) -> dict[str, str]:
+def _spoken(known: Iterable[str], synonyms: Mapping[str, str]) -> Mapping[str, str]:
     """What may be said for each of the known words, in small letters."""
+    return _said_for(tuple(known), tuple(synonyms.items()))
+
+
+@lru_cache(maxsize=64)
+def _said_for(known: tuple[str, ...], synonyms: tuple[tuple[str, str], ...]) -> Mapping[str, str]:
     ours = {name.lower(): name for name in known}
     names = {*ours.values()}
-    return {said: meant for said, meant in synonyms.items() if meant in names} | ours
+    return {said: meant for said, meant in synonyms if meant in names} | ours
 
 
 def suggestion(word: str, known: Iterable[str], otherwise: str, synonyms: Mapping[str, str] = {}) -> str:

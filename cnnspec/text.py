@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Callable
 from functools import cached_property
@@ -19,6 +20,11 @@ MOST_DIGITS: Final = 18
 def whole(text: str) -> int | None:
     """The whole number that plain digits are; None for any other text, and for too many digits."""
     return int(text) if text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS else None
+
+
+def words_of(error: BaseException) -> str:
+    """What an error of Python or of a library says, on one line, without its objects and their addresses."""
+    return re.sub(r"<[\w.]+ object at 0x[0-9a-f]+>", "…", " ".join(str(error)[:1000].split()))[:200]
 
 
 def printable(text: str, instead: Callable[[str], str] = lambda _: "\ufffd") -> str:

@@ -20,7 +20,7 @@ DEFINED_BY: Final = {
     "unknown-word": r"\bblock\s+{}\b|\buse\s+[^\"\s]",
     "unknown-label": r"\b{}\s*[:=]",
     "unknown-name": r"\blet\s+{}\b",
-    "missing-input": r"\binput\b|(?m:^|;)\s*\d",
+    "missing-input": r"\binput\b|(?m:^|;)[ \t]*\d",
 }
 """What would have defined the missing thing; found in a text with a broken line, it was on that line."""
 

@@ -109,8 +109,10 @@ class Parser:
             for mark, value in zip(marks, values[-len(marks) :], strict=True):
                 if mark == KEEP:
                     parts.append(value)
+                elif mark == SPLICE and parts:
+                    parts += value
                 elif mark == SPLICE:
-                    parts = parts + value if parts else value
+                    parts = value
             del states[-len(marks) :], values[-len(marks) :]
         whole = parts[0] if transparent and len(parts) == 1 else parts
         values.append(getattr(builder, method)(parts) if method and whole is parts else whole)

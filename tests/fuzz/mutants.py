@@ -197,10 +197,11 @@ def long_run(text: str, random: Random) -> str:
     """One thing very often."""
     tokens = _tokens(text) or ["relu"]
     what = random.choice(
-        (random.choice(tokens), random.choice(FRAGMENTS) + "\n", "a: relu\n", " x=1", "(", '"', "-> relu")
-    )
+        (random.choice(tokens), random.choice(FRAGMENTS) + "\n", "a: relu\n", " x=1", "(", '"', "-> relu",
+         "\n", "?", "?x", "let q=?\n")
+    )  # fmt: skip
     at = random.randrange(len(text) + 1)
-    return text[:at] + what * random.choice((30, 300, 3000)) + text[at:]
+    return text[:at] + what * random.choice((30, 300, 3000, 30_000)) + text[at:]
 
 
 def fewer(text: str, random: Random) -> str:

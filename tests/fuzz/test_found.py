@@ -32,12 +32,14 @@ from cnnspec.elaborate import branches
 from cnnspec.elaborate import layer as elaborate_layer
 from cnnspec.elaborate.spec import elaborate
 from cnnspec.elaborate.uses import folder_reader
+from cnnspec.exchange.code_in.notebooks import plain
+from cnnspec.exchange.code_in.read import Selection, read_source
 from cnnspec.layers.base import Spread
 from cnnspec.mistakes import foreign
 from cnnspec.syntax.parse import parse_tolerant
 from cnnspec.text import Source, Span
 from cnnspec.training import checkpoint
-from cnnspec.training.data import data
+from cnnspec.training.data import data, numpy_files
 from cnnspec.training.data import table as table_files
 from cnnspec.training.data.idx import read_images, read_pair
 from cnnspec.training.data.picture import read_image
@@ -556,3 +558,42 @@ def test_numbers_that_go_too_far_take_no_longer(text: str) -> None:
     assert verdict.built
     assert [] == verdict.faults
     assert verdict.memory < 100_000_000
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "train { " + "\n" * 60_000, "block " + "\n" * 60_000, "a\n" * 30_000, "block " + "a\n" * 30_000,
+        "input 8x8x1\nconv 3 " + "?" * 60_000, "input 8x8x1\nconv 3 " + "?x" * 30_000,
+        "input 8x8x1\n" + "let a=?\n" * 7_500,
+    ],
+    ids=["newlines in braces", "newlines", "words", "words of a block", "unknowns", "sizes", "constants"],
+)  # fmt: skip
+def test_one_thing_very_often_is_told_in_time(text: str) -> None:
+    assert [] == drive(text, slowest=4).faults
+
+
+def test_blank_lines_of_code_are_gone_over_once() -> None:
+    started = process_time()
+    assert plain("\n" * 200_000 + "!ls\n") == "\n" * 200_000 + "pass\n"
+    assert process_time() - started < 2
+
+
+def test_a_name_of_very_many_parts_is_refused_before_python_writes_them_out() -> None:
+    for text in ("import a" + ".a" * 50_000, "import a" + ".\\\na" * 50_000):
+        with measured(verdict := Verdict()):
+            fault = fault_of(read_source, Source("m.py", text), Selection.of("m.py"))
+        assert "a name of more than 100 parts" in fault.message
+        assert verdict.memory < 100_000_000
+    numbers = "x = '" + "0.5 " * 500 + "'\n" + "# one. two. " * 20 + "..." * 500
+    assert (
+        "describes no network" in fault_of(read_source, Source("m.py", numbers), Selection.of("m.py")).message
+    )
+
+
+def test_a_damaged_array_is_told_without_an_address(tmp_path: Path) -> None:
+    header = b"__import__('os')"
+    data = b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header
+    (tmp_path / "x.npy").write_bytes(data)
+    fault = fault_of(numpy_files.read, tmp_path / "x.npy")
+    assert "is not a .npy file, or is damaged (malformed node or string on line 1: …)" in fault.message

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import lru_cache
 from math import log2
 from typing import Any, Final, TypeAlias
 
@@ -15,8 +16,8 @@ from cnnspec.syntax import tree
 from cnnspec.text import Span
 
 Use: TypeAlias = "tuple[type[Layer], str] | None"
-MOST_TURNS: Final = 64
-USUAL_SIZES: Final = (28, 32, 64, 224, 96, 128, 256, 512, 1, 3)
+TURNS: Final = tuple(range(65))
+SIZES: Final = tuple(dict.fromkeys([28, 32, 64, 224, 96, 128, 256, 512, 1, 3, *range(1, 513)]))
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,6 +63,8 @@ class _Walk:
         self.blocks = {s.name.text: s for s in spec.statements if isinstance(s, tree.BlockDefinition)}
         inputs = [s.shape for s in spec.statements if isinstance(s, tree.Input)]
         sizes = inputs[0].parts if inputs and isinstance(inputs[0], tree.Size) else ()
+        self.given: dict[int, dict[str, list[tuple[str, str]]]] = {}
+        """By statements, what is given to their layers by name."""
         self.longest = max((size for size in sizes[:-1] if size), default=64)
 
     def body(self, statements: Sequence[tree.Statement]) -> Iterator[Unknown]:
@@ -78,16 +81,14 @@ class _Walk:
             case tree.Input():
                 yield from self._sizes(statement)
             case tree.Repeat():
-                turns = tuple(range(MOST_TURNS + 1))
                 for span, size in _places(statement.count):
-                    yield Unknown(span, statement.count.span, "turns", turns, False, size)
+                    yield Unknown(span, statement.count.span, "turns", TURNS, False, size)
                 self.inside, before = True, self.inside
                 yield from self.body(statement.body)
                 self.inside = before
             case tree.If():
-                numbers = tuple(range(MOST_TURNS + 1))
                 for span, size in _places(statement.condition):
-                    yield Unknown(span, statement.condition.span, "number", numbers, False, size)
+                    yield Unknown(span, statement.condition.span, "number", TURNS, False, size)
                 yield from self.body((*statement.then, *statement.otherwise))
             case tree.BlockDefinition():
                 yield from self._block(statement)
@@ -104,9 +105,8 @@ class _Walk:
         self.inside = False
 
     def _sizes(self, statement: tree.Input) -> Iterator[Unknown]:
-        sizes = tuple(dict.fromkeys([*USUAL_SIZES, *range(1, 513)]))
         for span, size in _places(statement.shape):
-            yield Unknown(span, statement.span, "size", sizes, False, size)
+            yield Unknown(span, statement.span, "size", SIZES, False, size)
 
     def _layer(self, sentence: tree.LayerSentence) -> Iterator[Unknown]:
         for name, value in self._given(sentence):
@@ -143,28 +143,34 @@ class _Walk:
         self, name: str, statements: Sequence[tree.Statement], seen: set[tuple[str, str]] | None = None
     ) -> Use:
         """The first option that a constant or parameter is given to as it is."""
+        if id(statements) not in self.given:
+            self.given[id(statements)] = self._given_in(statements)
+        for word, field in self.given[id(statements)].get(name, ()):
+            use = self._use(word, field, seen)
+            if use is not None:
+                return use
+        return None
+
+    def _given_in(self, statements: Sequence[tree.Statement]) -> dict[str, list[tuple[str, str]]]:
+        """By name, the words and options that something of this name is given to as it is."""
+        found = dict[str, list[tuple[str, str]]]()
         for sentence in sentences(statements):
             for field, value in self._given(sentence):
-                if isinstance(value, tree.Name) and value.text == name:
-                    use = self._use(sentence.word, field, seen)
-                    if use is not None:
-                        return use
-        return None
+                if isinstance(value, tree.Name):
+                    found.setdefault(value.text, []).append((sentence.word, field))
+        return found
 
     def _value(self, value: tree.Expression, name: str, use: Use, sentence: Span) -> Iterator[Unknown]:
         for span, size in _places(value):
-            values, count = self._range(use)
-            whole = span == value.span
-            if not whole:
-                values = tuple(v for v in values if isinstance(v, int) and not isinstance(v, bool))
-            yield Unknown(span, sentence, name, values, count, size)
+            values = _values(use, self.longest, span == value.span)
+            yield Unknown(span, sentence, name, values, use is None or is_count(*use), size)
 
-    def _range(self, use: Use) -> tuple[tuple[Any, ...], bool]:
-        if use is None:
-            return tuple(counts()), True
-        kind, name = use
-        values = tuple(candidates(kind, name, self.longest))
-        return values, is_count(kind, name)
+
+@lru_cache(maxsize=256)
+def _values(use: Use, longest: int, is_whole: bool) -> tuple[Any, ...]:
+    """What may stand there, the usual first; numbers alone within an expression. Many share one tuple."""
+    values = counts() if use is None else candidates(*use, longest)
+    return tuple(v for v in values if is_whole or (isinstance(v, int) and not isinstance(v, bool)))
 
 
 def _places(expression: tree.Expression) -> Iterator[tuple[Span, Span | None]]:

@@ -24,5 +24,5 @@ def plain(part: str) -> str:
     """Code without what only a notebook says: lines for the shell, magics, questions."""
     if re.match(r"\s*%%(?!time|capture|prun|memit)", part):
         return ""
-    part = re.sub(r"^(\s*)(?:[%!?].*|\w[\w.]*\?{1,2}\s*)$", r"\1pass", part, flags=re.MULTILINE)
-    return re.sub(r"^(\s*\w+\s*=\s*)[%!].*$", r"\1None", part, flags=re.MULTILINE)
+    part = re.sub(r"^([^\S\n]*)(?:[%!?].*|\w[\w.]*\?{1,2}\s*)$", r"\1pass", part, flags=re.MULTILINE)
+    return re.sub(r"^([^\S\n]*\w+[^\S\n]*=[^\S\n]*)[%!].*$", r"\1None", part, flags=re.MULTILINE)

@@ -15,7 +15,7 @@ from cnnspec.exchange.code_in.values import (
     NameScope,
     UnknownValue,
 )
-from cnnspec.text import Source, Span
+from cnnspec.text import Source, Span, words_of
 
 MOST_STEPS: Final = 400_000
 SECONDS: Final = 1.5
@@ -109,7 +109,7 @@ class BudgetedReading:
             raise
         except Exception as error:
             raise self.fault(
-                node, f"Python would stop here: {type(error).__name__}: {str(error)[:80]}"
+                node, f"Python would stop here: {type(error).__name__}: {words_of(error)[:80]}"
             ) from error
 
     def _asked(self, node: Any, work: Callable[[], Any]) -> Any:
@@ -121,7 +121,7 @@ class BudgetedReading:
                 fault.span = self.span(node)
             raise
         except FAULTS as error:
-            raise self.fault(node, f"what is given here cannot be read ({str(error)[:80]})") from error
+            raise self.fault(node, f"what is given here cannot be read ({words_of(error)[:80]})") from error
 
     def fault(self, node: Any, message: str, *help: str) -> NotFollowed:
         found = NotFollowed(message, *help)

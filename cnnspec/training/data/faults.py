@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Final
 
 from cnnspec.diagnostics import Diagnostic, SpecError
+from cnnspec.text import words_of
 
 UNFOLDING: Final = 1032
 """Bytes that one byte of deflate can stand for, at most."""
@@ -112,4 +113,4 @@ def decoding(path: Path | str, what: str, *, cure: str = "") -> Iterator[None]:
     except Exception as error:
         if isinstance(error, OSError) and error.errno is not None:
             raise missing(f"{path} cannot be read: {error.strerror or error}") from error
-        raise bad_file(path, f"{what} ({' '.join(str(error).split())[:200]})", cure=cure) from error
+        raise bad_file(path, f"{what} ({words_of(error)})", cure=cure) from error

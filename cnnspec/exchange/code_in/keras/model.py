@@ -15,7 +15,7 @@ from cnnspec.exchange.code_in.values import UnknownValue
 from cnnspec.layers.base import Shape
 from cnnspec.layers.kernels import kernels_text
 from cnnspec.network.write import legal_name
-from cnnspec.text import Span
+from cnnspec.text import Span, words_of
 
 
 @dataclass(eq=False)
@@ -175,7 +175,7 @@ def made(layer: KerasLayer, inputs: list[Map], trace: Trace) -> Map:
             fault.span = layer.span
         raise
     except FAULTS as error:
-        other = NotFollowed(f"{layer.kind} with these options is not read ({str(error)[:80]})")
+        other = NotFollowed(f"{layer.kind} with these options is not read ({words_of(error)[:80]})")
         other.span = layer.span
         raise other from error
 
