@@ -9,6 +9,7 @@ import sys
 from dataclasses import replace
 from itertools import permutations
 from pathlib import Path
+from time import process_time
 from typing import Any
 from unittest import mock
 
@@ -100,6 +101,14 @@ def test_blocks_are_classes_and_repeats_are_loops() -> None:
     dense = pytorch.code(cnnspec.load("densenet121"))
     assert "for n in range(24):" in dense
     assert "DenseLayer(channels=256 + 32 * n)" in dense
+
+
+@pytest.mark.parametrize("target", ["pytorch", "keras"])
+def test_a_chain_of_layers_alike_is_written_in_time(target: str) -> None:
+    network = cnnspec.parse("input 28x1" + " -> relu" * 8_000)
+    started = process_time()
+    CODES[target](network)
+    assert process_time() - started < 5
 
 
 @pytest.mark.parametrize("target", ["pytorch", "keras"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from time import process_time
 from typing import Any
 
 import numpy as np
@@ -77,6 +78,13 @@ def test_what_goes_too_far_is_refused_before_it_is_made(text: str, said: str) ->
         else:
             exported(network, network.build())
     assert verdict.memory < 200_000_000
+
+
+def test_very_many_attentions_are_written_in_time() -> None:
+    network = cnnspec.parse("input 8x8x4" + " -> attention 2" * 500)
+    model, started = network.build(), process_time()
+    exported(network, model)
+    assert process_time() - started < 4
 
 
 @pytest.mark.parametrize("word", LAYERS)

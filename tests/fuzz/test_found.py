@@ -597,3 +597,8 @@ def test_a_damaged_array_is_told_without_an_address(tmp_path: Path) -> None:
     (tmp_path / "x.npy").write_bytes(data)
     fault = fault_of(numpy_files.read, tmp_path / "x.npy")
     assert "is not a .npy file, or is damaged (malformed node or string on line 1: …)" in fault.message
+
+
+def test_very_many_heads_are_laid_out_in_time() -> None:
+    text = "input 8; " + "; ".join(f"head h{n} {{ relu }}" for n in range(1000))
+    assert [] == drive(text, slowest=8).faults

@@ -57,7 +57,7 @@ def _rows(call: LayerWriter, weight: str, n: int, width: int, name: str) -> str:
 def _sequence(call: LayerWriter, which: int) -> str:
     """An input as positions x channels."""
     name, shape, value = f"{call.node.name}/sequence{which}", call.shapes[which], call.inputs[which]
-    if all(name not in node.output for node in call.graph.nodes):
+    if name not in call.graph.given:
         if len(shape) > 2:
             value = call.shaped(value, [0, shape[-1], prod(spatial(shape))], f"row{which}_after_row")
         call.op("Transpose", value, perm=[0, 2, 1], name=f"sequence{which}")

@@ -45,6 +45,8 @@ class GraphWriter:
     def __init__(self, network: Network, arrays: Arrays) -> None:
         self.network, self.arrays = network, arrays
         self.nodes: list[Any] = []
+        self.given: set[str] = set()
+        """The tensors that the nodes give."""
         self.constants: dict[str, Any] = {}
         self.opset = LEAST_OPSET
         self.places = self.values = 0
@@ -64,6 +66,7 @@ class GraphWriter:
     ) -> None:
         """A node; ``since`` is the first opset that knows this form of the operator."""
         self.opset = max(self.opset, since)
+        self.given.update(outputs)
         given = {name: value for name, value in attributes.items() if value is not None}
         self.nodes.append(helper.make_node(kind, list(inputs), list(outputs), name=outputs[0], **given))
 

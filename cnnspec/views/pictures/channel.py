@@ -77,8 +77,8 @@ def _level(tracks: list[_Track]) -> int:
     placed: list[_Track] = []
     left = sorted(tracks, key=lambda track: track.ends[0] - track.ends[1])
     while left:
-        free = [t for t in left if not any(o is not t and t.lower & o.upper - t.upper for o in left)]
-        track = (free or left)[0]
+        free = (t for t in left if not any(o is not t and t.lower & o.upper - t.upper for o in left))
+        track = next(free, left[0])
         left.remove(track)
         track.level = 1 + max((one.level for one in placed if one.meets(track)), default=-1)
         placed.append(track)

@@ -128,11 +128,11 @@ def reads_of(network: Network, node: Node) -> tuple[Value, ...]:
 
 def flattened(network: Network) -> dict[str, Shape]:
     """The dense layers that read a flattened map, and its shape."""
-    found = {}
+    found, begun = dict[str, Shape](), list[Node]()  # for each node, the last before it that is not passed
+    for node in network.nodes:
+        begun.append(begun[node.inputs[0]] if node.word in PASSED else node)
     for node in network.layers:
-        source = network.nodes[node.inputs[0]]
-        while source.word in PASSED:
-            source = network.nodes[source.inputs[0]]
+        source = begun[node.inputs[0]]
         if node.word == "dense" and source.word == "flatten" and is_reordered(source) and not node.share:
             found[node.name.replace(".", "_")] = source.input_shapes[0]
     return found
