@@ -182,10 +182,10 @@ def rounded(text: str, kernels: Kernels, seed: int) -> float:
 
 @pytest.mark.parametrize("text", NETWORKS.values(), ids=NETWORKS)
 def test_the_whole_gradient_stays_within_the_bound(text: str) -> None:
-    """The middle of five: a value on the edge of a ReLU or a maximum tips now and then, in any sums."""
+    """The middle of eleven: a value on the edge of a ReLU or a maximum tips now and then, in any sums."""
     assert tiled(cnnspec.parse(text), BATCH)
-    assert np.median([rounded(text, "fast", seed) for seed in range(5)]) < BOUND
+    assert np.median([rounded(text, "fast", seed) for seed in range(11)]) < BOUND
 
 
 def test_more_layers_than_the_bound_allows_round_more() -> None:
-    assert np.median([rounded(CHAIN, "winograd4", seed) for seed in range(5)]) > BOUND
+    assert np.median([rounded(CHAIN, "winograd4", seed) for seed in range(11)]) > BOUND
