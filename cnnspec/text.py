@@ -22,9 +22,20 @@ def whole(text: str) -> int | None:
     return int(text) if text.isascii() and text.isdigit() and len(text) <= MOST_DIGITS else None
 
 
+_OBJECT: Final = re.compile(
+    r"<(?:[\w.]+ object|(?:built-in )?(?:function|(?:bound )?method|class)) (?:[^<>]|<\w+>)*>"
+)
+"""What Python calls a thing that has no other name."""
+
+
+def nameless(text: str) -> str:
+    """A text without what Python calls its objects, as ``<function f at 0x7f…>``."""
+    return _OBJECT.sub("…", text)
+
+
 def words_of(error: BaseException) -> str:
-    """What an error of Python or of a library says, on one line, without its objects and their addresses."""
-    return re.sub(r"<[\w.]+ object at 0x[0-9a-f]+>", "…", " ".join(str(error)[:1000].split()))[:200]
+    """What an error of Python or of a library says, on one line."""
+    return nameless(" ".join(str(error)[:1000].split()))[:200]
 
 
 def printable(text: str, instead: Callable[[str], str] = lambda _: "\ufffd") -> str:

@@ -210,6 +210,9 @@ REFUSED = {
         "LSTM"),
     "an option that cannot be": (
         module("self.net = nn.Dropout(2.0)"), "rate of dropout must be less than 1. Received: 2.0"),
+    "a function for a size": (
+        KERAS + "m = keras.Sequential([keras.Input((8, 8, 1)), layers.Conv2D(8, str)])",
+        "… is no size along 2 axes"),
     "a kernel of no pixel": (module("self.net = nn.Conv2d(3, 4, 0)"), "kernel of conv must be"),
 }  # fmt: skip
 

@@ -14,7 +14,7 @@ from cnnspec.network.assemble import NamedLayer
 from cnnspec.network.graph import Group
 from cnnspec.network.made_layers import MadeLayer, completed, make_layer
 from cnnspec.network.write import legal_name
-from cnnspec.text import Span
+from cnnspec.text import Span, nameless
 
 BATCH: Final = 1_000_003
 """Stands for the number of samples where code is read: a prime, so that no view mixes it with other sizes."""
@@ -33,7 +33,7 @@ class NotFollowed(Exception):
         self, message: str, *help: str, code: str = "code-not-followed", notes: tuple[str, ...] = ()
     ) -> None:
         super().__init__(message)
-        self.message, self.help, self.code, self.notes = message, help, code, notes
+        self.message, self.help, self.code, self.notes = nameless(message), help, code, notes
         self.span: Span | None = None
 
     def diagnostic(self) -> Diagnostic:
