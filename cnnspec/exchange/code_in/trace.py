@@ -89,11 +89,17 @@ def _kept(word: str, weights: Mapping[str, ModelArray]) -> dict[str, Any]:
     return found
 
 
+PLAIN: Final = (bool, int, float, str, tuple, list, type(None))
+"""Values that are told as they are."""
+
+
 def _said(word: str, options: Mapping[str, Any], refusal: Refusal) -> str:
     """Why a layer cannot have these options."""
     if refusal.option is None:
         return refusal.message(word, "these options")
-    return refusal.message(f"{refusal.option} of {word}", str(options.get(refusal.option))[:40])
+    value = options.get(refusal.option)
+    received = nameless(str(value))[:40] if isinstance(value, PLAIN) else "what the code makes there"
+    return refusal.message(f"{refusal.option} of {word}", received)
 
 
 class _Shapes(dict[str, Shape]):
