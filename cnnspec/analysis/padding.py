@@ -92,7 +92,7 @@ def _reached(window: Window, size: int, outputs: int) -> int:
     if isinstance(window, Slide):
         if window.dilation >= size:  # two taps of one position are never both on the map
             return pairs_of(window, size, outputs)
-        reach = (window.kernel - 1) * window.dilation
+        reach = (window.kernel - 1) * window.dilation  # no map lies whole between two taps of a window
         return _hits(window, reach - window.before, 1, outputs, size + reach)
     shared = gcd(window.stride, window.dilation)
     taps, pixels = window.stride // shared, window.dilation // shared

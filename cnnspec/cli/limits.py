@@ -25,12 +25,10 @@ LIMITS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "notebook": ("cnnspec.exchange.code_in.read:LARGEST_NOTEBOOK", "bytes, with what it printed"),
         "steps": ("cnnspec.exchange.code_in.reading:MOST_STEPS", "followed, within 1.5 seconds"),
         "layers": ("cnnspec.exchange.code_in.trace:MOST_LAYERS", "of a model"),
+        "a name": ("cnnspec.exchange.code_in.read:MOST_PARTS", "parts, apart by dots"),
     },
     "An ONNX file that is written": {
-        "places": (
-            "cnnspec.exchange.onnx_out.layer:MOST_PLACES",
-            "for which layers take steps",
-        ),
+        "places": ("cnnspec.exchange.onnx_out.layer:MOST_PLACES", "of pools that are written one by one"),
         "constants": ("cnnspec.exchange.onnx_out.layer:MOST_VALUES", "values that are no weights"),
     },
     "cnnspec solve": {

@@ -260,6 +260,7 @@ GIVEN = {
     "a table": 'input 6x6x2; conv 2 2x2 connections="0 1; 1" weights="1 2; 3 4 | 5 6; 7 8 | 0 0; 1 0"',
     "a row": 'input 9x2; conv 2 3 weights="1 0 -1"; depthwise 2 weights="1 2 | 3 4"',
     "a row up": 'input 9x2; upconv 2 2 weights="1 2"',
+    "a layer used twice": 'input 6x6x2; c: conv 2 3x3 padding=1 weights="blur"; conv 2 3x3 padding=1 share=c',
     "a turn": 'input 6x6x2; repeat 3 { conv 2 2x2 weights="1 2; 3 4" }',
 }
 

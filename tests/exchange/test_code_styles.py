@@ -212,7 +212,7 @@ REFUSED = {
         module("self.net = nn.Dropout(2.0)"), "rate of dropout must be less than 1. Received: 2.0"),
     "a function for a size": (
         KERAS + "m = keras.Sequential([keras.Input((8, 8, 1)), layers.Conv2D(8, str)])",
-        "… is no size along 2 axes"),
+        "what the code makes there is no size along 2 axes"),
     "a function for filters": (
         module("self.net = nn.Conv2d(3, lambda x: x, 3)"), "Received: what the code makes there"),
     "a kernel of no pixel": (module("self.net = nn.Conv2d(3, 4, 0)"), "kernel of conv must be"),

@@ -45,7 +45,7 @@ LARGEST_CODE: Final = 500_000
 """Bytes of a file of code, and characters of a notebook's cells."""
 LARGEST_NOTEBOOK: Final = 10_000_000
 """Bytes of a notebook, most of which are what its cells once printed and drew."""
-MOST_DOTS: Final = 100
+MOST_PARTS: Final = 100
 """Parts of one name: Python writes each name of an import out once for every part of it."""
 BETWEEN_NAMES: Final = re.compile(r"[^\w. \t\f]+|\.\.+|(?<=\w)[ \t\f]+(?=\w)")
 USUAL_SIZES: Final = (224, 32, 28, 64, 96, 128, 227, 299, 256, 48, 112, 160, 192, 300, 384, 416, 512, 572)
@@ -127,8 +127,8 @@ class _Reading:
     def _parsed(self) -> ast.Module:
         text = plain(self.source.text)
         joined = re.sub(r"\\\r?\n", "", text)
-        if max(part.count(".") for part in BETWEEN_NAMES.split(joined)) >= MOST_DOTS:
-            raise SpecError.of("code-not-followed", f"this code has a name of more than {MOST_DOTS} parts")
+        if max(part.count(".") for part in BETWEEN_NAMES.split(joined)) >= MOST_PARTS:
+            raise SpecError.of("code-not-followed", f"this code has a name of more than {MOST_PARTS} parts")
         try:
             with warnings.catch_warnings():
                 warnings.simplefilter("ignore")

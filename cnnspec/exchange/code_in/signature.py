@@ -6,7 +6,7 @@ import ast
 from functools import lru_cache
 from typing import Any, Final
 
-from cnnspec.exchange.code_in.trace import NotFollowed
+from cnnspec.exchange.code_in.trace import NotFollowed, told
 from cnnspec.exchange.code_in.values import UnknownValue
 
 MISSING: Final = object()
@@ -46,5 +46,5 @@ def bound(
             raise NotFollowed(f"{name} of {what} is not in the code: {value.why}")
     for name in only(text):
         if found[name] != wanted[name]:
-            raise NotFollowed(f"{what} with {name}={found[name]!r} has no counterpart here")
+            raise NotFollowed(f"{what} with {name}={told(found[name])} has no counterpart here")
     return found

@@ -73,11 +73,11 @@ class ModelArray:
         return found if self.turn is None else self.turn(found)
 
 
-def _kept(word: str, weights: Mapping[str, ModelArray]) -> dict[str, Any]:
-    """What the arrays of a layer say of it: that they stay as they are, and how its weight begins."""
+def _kept(word: str, weights: Mapping[str, ModelArray], used: Mapping[str, str]) -> dict[str, Any]:
+    """What the arrays of a layer say of it: that they stay as they are, and how its own weight begins."""
     fields, found = LAYERS[word].model_fields, dict[str, Any]()
     for option, begins in (("init", "init"), ("weights", "given")):
-        said = [getattr(one, begins) for one in weights.values() if not one.tied]
+        said = [getattr(one, begins) for one in weights.values() if not one.tied and one.key not in used]
         if any(said) and option in fields:
             found[option] = next(filter(None, said))
     if (
@@ -89,17 +89,18 @@ def _kept(word: str, weights: Mapping[str, ModelArray]) -> dict[str, Any]:
     return found
 
 
-PLAIN: Final = (bool, int, float, str, tuple, list, type(None))
-"""Values that are told as they are."""
+def told(value: Any) -> str:
+    """A value of the code as a message shows it."""
+    values = value if isinstance(value, tuple | list) else [value]
+    is_plain = all(isinstance(one, bool | int | float | str | tuple | list | None) for one in values)
+    return nameless(repr(value))[:40] if is_plain else "what the code makes there"
 
 
 def _said(word: str, options: Mapping[str, Any], refusal: Refusal) -> str:
     """Why a layer cannot have these options."""
     if refusal.option is None:
         return refusal.message(word, "these options")
-    value = options.get(refusal.option)
-    received = nameless(str(value))[:40] if isinstance(value, PLAIN) else "what the code makes there"
-    return refusal.message(f"{refusal.option} of {word}", received)
+    return refusal.message(f"{refusal.option} of {word}", told(options.get(refusal.option)))
 
 
 class _Shapes(dict[str, Shape]):
@@ -152,7 +153,7 @@ class Trace:
         if len(self.parts) >= MOST_LAYERS:
             raise NotFollowed(f"the model has more than {MOST_LAYERS:,} layers", code="network-too-large")
         owned = {key: one for key, one in (weights or {}).items() if one is not None}
-        chosen = {**dict(options or {}), **_kept(word, owned)}
+        chosen = {**dict(options or {}), **_kept(word, owned, self.used)}
         made = make_layer(LAYERS[word], chosen)
         if not isinstance(made, MadeLayer):
             raise NotFollowed(_said(word, chosen, made[0]))

@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from math import prod
 from typing import Any, Final
 
-from cnnspec.exchange.code_in.trace import ModelArray, NotFollowed, Trace
+from cnnspec.exchange.code_in.trace import ModelArray, NotFollowed, Trace, told
 from cnnspec.exchange.initials import of_keras
 from cnnspec.layers.base import Shape
 from cnnspec.layers.registry import LAYERS
@@ -149,7 +149,7 @@ ACTIVATIONS: Final[dict[str, tuple[str, dict[str, Any]]]] = {
 def sizes(value: Any, rank: int) -> tuple[int, ...]:
     found = tuple(value) if isinstance(value, list | tuple) else (value,) * rank
     if len(found) not in (1, rank) or not all(type(one) is int for one in found):
-        raise NotFollowed(f"{value!r} is no size along {rank} axes")
+        raise NotFollowed(f"{told(value)} is no size along {rank} axes")
     return found * rank if len(found) == 1 else found
 
 

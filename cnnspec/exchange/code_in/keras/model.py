@@ -58,6 +58,8 @@ class KerasModel:
     name: str = ""
     used: list[KerasModel] = field(default_factory=list)
     """Models that were called while it was made."""
+    named: dict[str, KerasLayer] = field(default_factory=dict)
+    """Its layers by name, once one was asked for; a layer that is used twice is there once."""
 
     def applied(self, given: Sequence[KerasTensor]) -> list[KerasTensor]:
         """The model within another."""
@@ -239,7 +241,10 @@ def layer_by(layers: Sequence[Any], name: str | None = None, index: int | None =
 
 def give(model: KerasModel, name: str, shape: Shape, given: Shape, text: str) -> None:
     """Takes the numbers that a file of ours gives a layer's weight."""
-    layer = layer_by([*layers_of(model)], name.rpartition(".")[0].replace(".", "_"))
+    owner = name.rpartition(".")[0].replace(".", "_")
+    if owner not in model.named:
+        model.named = {one.name: one for one in layers_of(model)}
+    layer = layer_by([*filter(None, [model.named.get(owner)])], owner)
     taps_from = 1 if layer.kind == "cnnspec.TableConv2D" else 2
     layer.options["_given"] = kernels_text(text.split(), given, taps_from)
 

@@ -9,7 +9,7 @@ from cnnspec.exchange.code_in.keras.layering import (
     Layering,
     initializer,
 )
-from cnnspec.exchange.code_in.trace import NotFollowed
+from cnnspec.exchange.code_in.trace import NotFollowed, told
 
 UNTOLD: Final = frozenset(
     """
@@ -41,7 +41,7 @@ def tell(t: Layering, kind: str) -> None:
         raise NotFollowed("channels_first is not read", "leave data_format out: channels are last")
     for name, value in t.options.items():
         if name in ALONE and value not in (ALONE[name], None):
-            raise NotFollowed(f"{kind} with {name}={value!r} has no counterpart here")
+            raise NotFollowed(f"{kind} with {name}={told(value)} has no counterpart here")
         is_usual = initializer(value)[0].lower() in (USUAL_BEGIN.get(name), "") and name in USUAL_BEGIN
         if (name in IN_TRAINING and value is not None) or (name in USUAL_BEGIN and not is_usual):
             t.trace.note(

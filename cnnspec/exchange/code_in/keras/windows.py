@@ -16,7 +16,7 @@ from cnnspec.exchange.code_in.keras.layering import (
     short,
     sizes,
 )
-from cnnspec.exchange.code_in.trace import NotFollowed
+from cnnspec.exchange.code_in.trace import NotFollowed, told
 
 
 def _padding(t: Layering, kernel: Sequence[int], dilation: Sequence[int]) -> Any:
@@ -30,7 +30,7 @@ def _padding(t: Layering, kernel: Sequence[int], dilation: Sequence[int]) -> Any
             "PyTorch's padding is the same on both sides",
         )
     if padding not in ("same", "valid"):
-        raise NotFollowed(f"padding {padding!r} is not known")
+        raise NotFollowed(f"padding {told(padding)} is not known")
     return padding if padding == "same" else (0,)
 
 
@@ -111,7 +111,7 @@ def upconv(rank: int) -> Callable[[Layering], Map]:
         o, channels = t.options, t.shape[-1]
         kernel, strides = sizes(o["kernel_size"], rank), sizes(o["strides"], rank)
         if o["padding"] not in ("same", "valid"):
-            raise NotFollowed(f"padding {o['padding']!r} is not known")
+            raise NotFollowed(f"padding {told(o['padding'])} is not known")
         if o.get("output_padding") is not None:
             raise NotFollowed("output_padding of Keras is not read")
         if set(sizes(o["dilation_rate"], rank)) != {1}:
@@ -151,7 +151,7 @@ def pool(word: str, rank: int) -> Callable[[Layering], Map]:
         o = dict(t.options)
         kernel = sizes(o["pool_size"], rank)
         if o["padding"] not in ("same", "valid"):
-            raise NotFollowed(f"padding {o['padding']!r} is not known")
+            raise NotFollowed(f"padding {told(o['padding'])} is not known")
         strides = sizes(o["strides"], rank) if o["strides"] is not None else kernel
         options: dict[str, Any] = {
             "kernel": kernel,

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any, Final, TypeAlias
 
 from cnnspec.exchange.code_in.flow import Tensor
-from cnnspec.exchange.code_in.trace import ModelArray, NotFollowed
+from cnnspec.exchange.code_in.trace import ModelArray, NotFollowed, told
 
 Pair: TypeAlias = int | Sequence[int]
 FLOAT_EPSILON: Final = 2.0**-23
@@ -16,7 +16,7 @@ FLOAT_EPSILON: Final = 2.0**-23
 def per_axis(value: Pair, rank: int) -> tuple[int, ...]:
     found = tuple(value) if isinstance(value, list | tuple) else (value,)
     if not all(type(one) is int for one in found) or len(found) not in (1, rank):
-        raise NotFollowed(f"{value!r} is no size along {rank} axes")
+        raise NotFollowed(f"{told(value)} is no size along {rank} axes")
     return found * rank if len(found) == 1 else found
 
 
