@@ -25,7 +25,8 @@ def misaligned(network: Network, tracks: Sequence[tuple[Track, ...]]) -> Iterato
             continue
         if any(len(tracks[source]) != rank for source in node.inputs):
             continue
-        branches = [branch_tracks(node, n, tracks[s], rank) for n, s in enumerate(node.inputs)]
+        seen = [tracks[source] for source in node.inputs]
+        branches = branch_tracks(node.layer, node.input_shapes, node.output, seen, rank)
         for axis, paths in enumerate(zip(*branches, strict=True)):
             moving = tuple(track for track in paths if track.advance)
             place = _apart(moving, node.output[axis], causal=rank == 1)

@@ -10,7 +10,7 @@ whatever the size of its map. Law of the classic case: Araujo, Norris, Sim 2019.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from fractions import Fraction
 from functools import lru_cache
 from math import gcd, lcm
@@ -226,12 +226,8 @@ def _seen_by(
     """What a layer's output sees, given what each of its inputs sees; one may see no pixels at all."""
     if rank and not all(tracks):
         return ()
-    nothing = (NOTHING,) * rank
     try:
-        branches = [
-            seen if seen == nothing else _through_layer(layer, inputs, n, output, seen, rank)
-            for n, seen in enumerate(tracks)
-        ]
+        branches = branch_tracks(layer, inputs, output, tracks, rank)
         if len(branches) == 1:
             return branches[0]
         axes = tuple(zip(*branches, strict=True))
@@ -241,24 +237,31 @@ def _seen_by(
         return ()
 
 
-def branch_tracks(node: Node, which: int, tracks: tuple[Track, ...], rank: int) -> tuple[Track, ...]:
-    """What the node's output sees through its input ``which``, for each axis of the network's input."""
-    return _through_layer(node.layer, node.input_shapes, which, node.output, tracks, rank)
+def branch_tracks(
+    layer: Layer, inputs: Shapes, output: Shape, tracks: Sequence[tuple[Track, ...]], rank: int
+) -> list[tuple[Track, ...]]:
+    """What a layer's output sees through each of its inputs, for each axis of the network's input."""
+    nothing, found = (NOTHING,) * rank, list[tuple[Track, ...]]()
+    windows = dict[object, tuple[Window, ...]]()  # a merge of any number asks the same of inputs alike
+    for n, (shape, seen) in enumerate(zip(inputs, tracks, strict=True)):
+        key = shape if layer.arity[1] is None else n
+        if seen != nothing and len(shape) == len(output) == rank + 1 and key not in windows:
+            windows[key] = layer.window(inputs, n)
+        found.append(seen if seen == nothing else _through_layer(shape, windows.get(key), output, seen))
+    return found
 
 
 @lru_cache(maxsize=65536)
 def _through_layer(
-    layer: Layer, inputs: Shapes, which: int, output: Shape, tracks: tuple[Track, ...], rank: int
+    shape: Shape, windows: tuple[Window, ...] | None, output: Shape, tracks: tuple[Track, ...]
 ) -> tuple[Track, ...]:
-    shape = inputs[which]
-    if len(shape) - 1 != rank:
+    if len(shape) - 1 != len(tracks):
         return tracks
-    sizes, out = spatial(shape), spatial(output)
-    if len(out) != rank:
-        return tuple(map(whole, tracks, sizes))
+    if windows is None:
+        return tuple(map(whole, tracks, spatial(shape)))
     return tuple(
         whole(track, i) if i == 1 != o else through(track, window, i)
-        for track, window, i, o in zip(tracks, layer.window(inputs, which), sizes, out, strict=True)
+        for track, window, i, o in zip(tracks, windows, spatial(shape), spatial(output), strict=True)
     )
 
 

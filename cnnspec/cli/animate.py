@@ -23,10 +23,8 @@ FORMATS: Final = ("svg", "gif", "mp4")
 LASTS: Final = 24.0
 """Seconds that all frames take together, at most, unless --seconds says how long each stays."""
 
-MANY: Final = 200
-"""Frames that take longer than people wait, where each is drawn by itself: more than ten seconds."""
 DRAWN: Final = 100
-"""How many of them are drawn where there are so many, unless --most says how many."""
+"""Frames that are drawn one by one, unless --most says how many: more take longer than people wait."""
 
 
 @click.command("animate")
@@ -93,7 +91,7 @@ def command(
         target, form = _target(document, node, output, format_)
         keep_spec(document, target, "animation")
         places = first_places(node, most)
-        if most is None and len(places) > MANY and not form.endswith("svg"):
+        if most is None and len(places) > DRAWN and not form.endswith("svg"):
             stderr_console().say(
                 f"the first {DRAWN} of {len(places)} positions are drawn; --most {len(places)} draws all"
             )
@@ -162,24 +160,23 @@ def _target(document: Document, node: Node, output: str | None, format_: str | N
 
 def _write(animation: Animation, target: str, form: str, seconds: float | None, scale: float) -> None:
     from cnnspec.teaching.animation import HOLD
-    from cnnspec.views.pictures.film import film
-    from cnnspec.views.pictures.svg import NoConverter, convert
+    from cnnspec.views.pictures.film import film, pngs
+    from cnnspec.views.pictures.svg import NoConverter
 
     seconds = seconds or min(1.0, LASTS / len(animation))
     if form == "svg":
         write_result(target, animation.moving(seconds))
         return
-    frames = [animation.still(n) for n in range(len(animation))]
     kind = form.removeprefix("frames ")
     try:
         if kind == form:
-            write_result(target, film(frames, form, seconds, HOLD, scale))
+            write_result(target, film(animation.sheets(), form, seconds, HOLD, scale))
             return
-        for n, frame in enumerate(frames):
-            name = f"{n:0{len(str(len(frames)))}}.{kind}"
-            write_file(str(Path(target) / name), convert(frame, kind, scale))
+        stills = (animation.still(n).encode() for n in range(len(animation)))
+        for n, frame in enumerate(stills if kind == "svg" else pngs(animation.sheets(), scale)):
+            write_file(str(Path(target) / f"{n:0{len(str(len(animation)))}}.{kind}"), frame)
     except NoConverter as missing:
         fail(
             (Diagnostic("no-picture-converter", "this animation cannot be made here", notes=(str(missing),)),)
         )
-    stderr_console().say(f"wrote {len(frames)} frames to {target}")
+    stderr_console().say(f"wrote {len(animation)} frames to {target}")

@@ -39,6 +39,7 @@ LIMITS: Final[dict[str, dict[str, tuple[str, str]]]] = {
     "Pictures and reports": {
         "picture": ("cnnspec.views.pictures.fitting:MOST", "cards or boxes"),
         "animation": ("cnnspec.teaching.stepping:MOST_PLACES", "positions of a window, one after another"),
+        "film": ("cnnspec.cli.animate:DRAWN", "frames drawn one by one, unless --most says otherwise"),
         "its map": ("cnnspec.teaching.stepping:MOST_CELLS", "cells"),
         "gradient": ("cnnspec.cli.gradient:MOST_VALUES", "outputs and weights, all steps together"),
         "explain": ("cnnspec.views.workings:MOST_LAYERS", "layers at once"),

@@ -18,8 +18,9 @@ from cnnspec.layers.writing import sentence
 from cnnspec.teaching.stepping import Step, Stepping
 from cnnspec.teaching.symbols import Array
 from cnnspec.teaching.window import beyond
+from cnnspec.views.pictures.film import Sheet, Sheets
 from cnnspec.views.pictures.font import shorten, text_width, wrap
-from cnnspec.views.pictures.palette import Theme
+from cnnspec.views.pictures.palette import Theme, rgb
 from cnnspec.views.pictures.svg import SvgWriter, number
 from cnnspec.views.results.pixels import address, values
 from cnnspec.views.terminal.arrays import NumberFormat
@@ -107,6 +108,21 @@ class Animation:
         """All frames in one SVG, each shown for so many seconds."""
         return self._document(range(len(self)), seconds)
 
+    def sheets(self) -> Sheets:
+        """All frames for a film: what does not move is drawn once, for text is what takes long."""
+        under, over = SvgWriter(self.theme), SvgWriter(self.theme)
+        self._ground(under)
+        self._front(over)
+        moving = list[Sheet]()
+        for n in range(len(self)):
+            writer = SvgWriter(self.theme)
+            self._frame(writer, n, {})
+            clear = self._page(writer, is_clear=True)
+            self._say(writer, n)
+            moving.append(Sheet(self._page(writer), clear))
+        front = Sheet(self._page(over), self._page(over, is_clear=True))
+        return Sheets(rgb(self.theme.page), self._page(under), moving, front)
+
     # Sizes ---------------------------------------------------------------------------
 
     def _sizes(self) -> tuple[float, float]:
@@ -162,28 +178,28 @@ class Animation:
 
     def _document(self, frames: Sequence[int], seconds: float = 0.0) -> str:
         """These frames over one another; with ``seconds`` each is shown for so long, then the next."""
-        writer, theme = SvgWriter(self.theme), self.theme
-        whole = (len(self) - 1 + HOLD) * seconds
+        writer, whole = SvgWriter(self.theme), (len(self) - 1 + HOLD) * seconds
         if seconds:
             writer.add("style", _style(len(self), whole))
-        y = MARGIN + 0.8 * TITLE
-        writer.text(MARGIN, y, shorten(self.title, self.width, TITLE, True), size=TITLE, bold=True)
-        writer.text(MARGIN, y + TEXT * LINE + 2, self._about(), size=TEXT, fill=theme.faint)
         self._ground(writer)
         shapes: dict[tuple[object, ...], str] = {}
         for n in frames:
             delay = {"style": f"animation-delay:{number(n * seconds - whole)}s"} if seconds else {}
             with writer.group("f z" if n == len(self) - 1 else "f", **delay):
                 self._frame(writer, n, shapes)
-        if self.size:
-            self._numbers(writer)
-        thin = 0.3 if self.shaded else 0.8
-        writer.path(self.output.lines(), fill="none", stroke=theme.edge, stroke_width=thin)
-        y = self.bottom + (2 + max(map(len, self.told))) * TEXT * LINE
-        for line in wrap(" ".join(self._notes()), self.width, TEXT - 1):
-            writer.text(MARGIN, y, line, size=TEXT - 1, fill=theme.faint)
-            y += (TEXT - 1) * LINE
-        return writer.document(self.width + 2 * MARGIN, y, title=f"{self.title}, {self._about()}")
+                self._say(writer, n)
+        self._front(writer)
+        return self._page(writer)
+
+    def _page(self, writer: SvgWriter, is_clear: bool = False) -> str:
+        height = self._below + len(self._notes) * (TEXT - 1) * LINE
+        title = f"{self.title}, {self._about()}"
+        return writer.document(self.width + 2 * MARGIN, height, title=title, is_clear=is_clear)
+
+    @property
+    def _below(self) -> float:
+        """Where the notes begin."""
+        return self.bottom + (2 + max(map(len, self.told))) * TEXT * LINE
 
     @property
     def title(self) -> str:
@@ -197,8 +213,12 @@ class Animation:
         which = f", {what} {self.stepping.channel} of {count}" if count > 1 else ""
         return f"{show(node.input_shapes[0])} → {show(node.output)}{which}"
 
-    def _notes(self) -> Iterator[str]:
-        """What the drawing does not say by itself."""
+    @cached_property
+    def _notes(self) -> list[str]:
+        """What the drawing does not say by itself, in lines."""
+        return wrap(" ".join(self._unsaid()), self.width, TEXT - 1)
+
+    def _unsaid(self) -> Iterator[str]:
         one, (rows, columns) = self.stepping, self.stepping.tracks
         if one.node.word == "upconv":
             yield (
@@ -219,6 +239,9 @@ class Animation:
 
     def _ground(self, writer: SvgWriter) -> None:
         one, theme = self.stepping, self.theme
+        y = MARGIN + 0.8 * TITLE
+        writer.text(MARGIN, y, shorten(self.title, self.width, TITLE, True), size=TITLE, bold=True)
+        writer.text(MARGIN, y + TEXT * LINE + 2, self._about(), size=TEXT, fill=theme.faint)
         several = one.node.input_shapes[0][-1] > 1
         for n, grid in enumerate(self.maps):
             self._head(writer, grid, f"channel {one.channels[n]}" if several else "input")
@@ -233,6 +256,16 @@ class Animation:
         ground = theme.page if self.shaded else self.tone.fill
         writer.rect(grid.x, grid.y, grid.width, grid.height, fill=ground)
         self._values(writer, grid, "result", None if one.result is None else one.result[None], 0)
+
+    def _front(self, writer: SvgWriter) -> None:
+        """What lies over the window: numbers, lines, notes."""
+        if self.size:
+            self._numbers(writer)
+        thin = 0.3 if self.shaded else 0.8
+        writer.path(self.output.lines(), fill="none", stroke=self.theme.edge, stroke_width=thin)
+        for n, line in enumerate(self._notes):
+            y = self._below + n * (TEXT - 1) * LINE
+            writer.text(MARGIN, y, line, size=TEXT - 1, fill=self.theme.faint)
 
     def _head(self, writer: SvgWriter, grid: CellGrid, text: str) -> None:
         writer.text(grid.x, grid.y - 7, text, size=TEXT, fill=self.theme.faint)
@@ -294,8 +327,8 @@ class Animation:
     # What moves ----------------------------------------------------------------------
 
     def _frame(self, writer: SvgWriter, which: int, shapes: dict[tuple[object, ...], str]) -> None:
-        """The window on its maps, the output as far as it has come, and the sum."""
-        one, step = self.stepping, self.stepping.steps[which]
+        """The window on its maps, and the output as far as it has come."""
+        step = self.stepping.steps[which]
         corner = min(step.rows), min(step.columns)
         shape = tuple(row - corner[0] for row in step.rows), tuple(c - corner[1] for c in step.columns)
         if shape not in shapes:
@@ -308,6 +341,10 @@ class Animation:
         x, y = self.output.at(*step.place)
         side, line = self.output.cell, self.theme.fault.line if self.shaded else self.tone.line
         writer.rect(x, y, side, side, fill=line, fill_opacity=0.22, stroke=line, stroke_width=2.2)
+
+    def _say(self, writer: SvgWriter, which: int) -> None:
+        """The place and the sum, under the maps."""
+        one, step = self.stepping, self.stepping.steps[which]
         named = zip(("row", "column"), step.place, strict=True)
         if one.tracks[0].count == 1 == len(one.tracks[0].taps):
             named = zip(("position",), step.place[1:], strict=True)

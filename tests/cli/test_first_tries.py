@@ -7,7 +7,6 @@ from pathlib import Path
 import pytest
 
 from cnnspec.cli.main import run
-from cnnspec.teaching.animation import Animation
 from cnnspec.views.pictures import film
 
 VECTOR = ["run", "-e", "input 4; dense 2", "--input", "1,2,3,4"]
@@ -101,10 +100,9 @@ def test_a_film_of_very_many_frames_draws_the_first_and_says_how_to_have_all(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     drawn: list[int] = []
-    monkeypatch.setattr(Animation, "still", lambda self, n: "")
 
-    def counted(frames: list[str], *_: object) -> bytes:
-        drawn.append(len(frames))
+    def counted(sheets: film.Sheets, *_: object) -> bytes:
+        drawn.append(len(sheets.moving))
         return b"GIF"
 
     monkeypatch.setattr(film, "film", counted)

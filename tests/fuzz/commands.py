@@ -27,6 +27,9 @@ REFUSED: Final = (SpecError, LayerError, OSError)
 ONE: Final = "input 8x8x1; relu"
 RAW: Final = re.compile(rb"<bound method|<function|<generator object| object at 0x[0-9a-f]+|dict_values")
 """What Python calls its objects, and no message should."""
+FILM: Final = re.compile(r"animate .*\b(gif|mp4|png)\b", re.DOTALL)
+FRAMES: Final = 10
+"""Times as long may a film take: it draws up to 100 frames one by one, each within a fifth of a second."""
 TRAIN: Final = ("--force", "--epochs", "1", "-o", "again")
 
 
@@ -95,7 +98,8 @@ def driven(test: Callable[[Bench, bytes], None], data: bytes, turn: int, slowest
         os.chdir(place)
         lab().restore()
     for name, seconds in bench.verdict.seconds.items():
-        bench.verdict.judge_time(name, min(seconds, HANG), slowest)
+        times = FRAMES if FILM.match(name) else 1
+        bench.verdict.judge_time(name, min(seconds, HANG), slowest * times)
     bench.verdict.built = not bench.verdict.faults
     return bench.verdict
 

@@ -32,6 +32,7 @@ from cnnspec.elaborate import branches
 from cnnspec.elaborate import layer as elaborate_layer
 from cnnspec.elaborate.spec import elaborate
 from cnnspec.elaborate.uses import folder_reader
+from cnnspec.exchange import TARGETS
 from cnnspec.exchange.code_in.notebooks import plain
 from cnnspec.exchange.code_in.read import Selection, read_source
 from cnnspec.layers.base import Spread
@@ -602,3 +603,33 @@ def test_a_damaged_array_is_told_without_an_address(tmp_path: Path) -> None:
 def test_very_many_heads_are_laid_out_in_time() -> None:
     text = "input 8; " + "; ".join(f"head h{n} {{ relu }}" for n in range(1000))
     assert [] == drive(text, slowest=8).faults
+
+
+@pytest.mark.parametrize("target", ["pytorch", "keras"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "input 8; " + "; ".join(f"head h{n} {{ dense {n + 1} }}" for n in range(2000)),
+        "input 8; " + "".join(f"block b{n} {{ dense {n + 1} }}; b{n}; " for n in range(1000)),
+        "input 2x2x1; add {" + "| relu" * 3000 + "}",
+        "block b x {"
+        + "; ".join(f"dense x*{n + 1}+{n * n}" for n in range(600))
+        + "}; input 2; b 1; b 2; b 5",
+    ],
+    ids=["heads", "blocks", "paths", "parameters of a block"],
+)
+def test_code_of_a_wide_network_is_written_in_time(target: str, text: str) -> None:
+    network = parse(text)
+    started = process_time()
+    TARGETS[target].write(network, {}, text)
+    assert process_time() - started < 4
+
+
+def test_paths_that_meet_are_followed_in_proportion() -> None:
+    for word in ("add", "concat"):
+        network = parse(f"input 4x4x1; {word} {{" + "| relu" * 4000 + "}")
+        started = process_time()
+        field = analyze(network).rows[-1].receptive_field
+        assert process_time() - started < 4
+        assert field is not None
+        assert field.size == (1, 1)

@@ -18,7 +18,9 @@ from cnnspec.network.graph import Network
 from cnnspec.teaching.animation import HOLD, Animation
 from cnnspec.teaching.stepping import Stepping, first_moving, stepping
 from cnnspec.teaching.working import Values
+from cnnspec.views.pictures.film import pngs
 from cnnspec.views.pictures.palette import LIGHT
+from cnnspec.views.pictures.svg import convert
 
 WINDOWS = [
     "input 5x5x1; conv 1 3x3",
@@ -205,6 +207,30 @@ def test_a_gif_holds_every_frame_and_stays_at_the_end(command: Command, tmp_path
         film.seek(n)
         times.append(film.info["duration"])
     assert times == [500, 500, 500, 500 * HOLD]
+
+
+@pytest.mark.parametrize("spec", ["input 3x3x2; conv 1 2x2 padding=1", "input 40x40x1; conv 1 3x3 stride=8"])
+@pytest.mark.parametrize("scale", [1.0, 1.7])
+def test_frames_laid_together_are_those_drawn_whole(spec: str, scale: float) -> None:
+    pytest.importorskip("vl_convert")
+    image = pytest.importorskip("PIL.Image")
+    animation = Animation(shown(spec)[0], LIGHT)
+    for n, frame in enumerate(pngs(animation.sheets(), scale)):
+        laid, whole = (
+            np.asarray(image.open(io.BytesIO(each)).convert("RGB"), int)
+            for each in (frame, convert(animation.still(n), "png", scale))
+        )
+        assert laid.shape == whole.shape
+        assert np.abs(laid - whole).max() <= 3, n  # of 255: edges are rounded once more
+
+
+def test_png_frames_in_a_folder(command: Command, tmp_path: Path) -> None:
+    pytest.importorskip("vl_convert")
+    pytest.importorskip("PIL")
+    assert command("animate", *LECTURE, "-o", f"{tmp_path}/frames/", "--format", "png")[0] == 0
+    files = sorted((tmp_path / "frames").iterdir())
+    assert [path.name for path in files] == ["0.png", "1.png", "2.png", "3.png"]
+    assert len({path.read_bytes() for path in files}) == 4
 
 
 def test_a_missing_encoder_is_told(command: Command, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

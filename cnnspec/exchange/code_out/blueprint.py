@@ -8,6 +8,7 @@ other are one ``Loop``. Every parameter array keeps its name, which is the path 
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from itertools import groupby
 from typing import Any, Final
@@ -50,7 +51,7 @@ class Blueprint:
         self.network, self.sayings, self.reads, self.reserved = network, sayings, reads, reserved
         self.designs: list[Design] = []
         self.names: set[str] = set(reserved)
-        self.results = [Value(output.node) for output in network.outputs]
+        self.results = dict.fromkeys(Value(output.node) for output in network.outputs)
         self.faults: list[tuple[Node, str]] = []
         self.root = self._scope(list(network.layers), (), (), network.name or "Network")
         self.read_by: dict[Value, list[int]] = {}
@@ -81,12 +82,10 @@ class Blueprint:
                 nodes, lambda n: path_of(n)[depth] if len(path_of(n)) > depth + 1 else n.index
             )
         ]
-        keys, leaves = (
-            [key for key, _ in runs],
-            {path_of(n)[-1] for n in nodes if len(path_of(n)) == depth + 1},
-        )
+        keys = Counter(key for key, _ in runs)
+        leaves = {path_of(n)[-1] for n in nodes if len(path_of(n)) == depth + 1}
         for key, run in runs:
-            if isinstance(key, int) or keys.count(key) > 1 or key in leaves:
+            if isinstance(key, int) or keys[key] > 1 or key in leaves:
                 scope.items += [self._leaf(node, depth, home) for node in run]
             else:
                 there = self._home(run, (*path, key), home)

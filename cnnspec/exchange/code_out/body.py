@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, count
@@ -71,13 +72,23 @@ class Body:
     prefix: str = ""
     """What stands before a parameter: ``self.`` where it is not at hand."""
     variables: dict[Value, str] = field(default_factory=dict)
+    """Those that are still read, and the outputs."""
+    holders: Counter[str] = field(default_factory=Counter)
+    """How many values each variable stands for."""
+    free: int = 0
+    """All fresh words before it are taken."""
+
+    def __post_init__(self) -> None:
+        self.outputs = frozenset(self.design.first.outputs)
+        self.more, self.fresh, self.places = self._fresh(), list[str](), dict[str, int]()
 
     def inputs(self) -> list[str]:
         """Names for what flows in."""
         values, inputs = self.design.first.inputs, self.blueprint.network.inputs
         is_named = self.design.first is self.blueprint.root and len(inputs) > 1
-        names = (self._named(node.name, set()) for node in inputs) if is_named else self._fresh()
-        self.variables = dict(zip(values, names, strict=False))
+        names = (self._named(node.name, ()) for node in inputs) if is_named else self._fresh()
+        for value, name in zip(values, names, strict=False):
+            self._hold(value, name)
         return [self.variables[value] for value in values]
 
     def lines(self, indent: int) -> list[str]:
@@ -125,11 +136,10 @@ class Body:
 
     def _loop(self, loop: Loop, own: list[Any], turn: Turn, last: dict[Value, int], n: int) -> Iterator[str]:
         (read,), (end,) = self.blueprint.ends(loop)
-        carried = self.variables[read]
-        if last.get(read, -1) > n:
-            (carried,) = self._outputs([read], [end], last, n, None, "")
-            if carried != self.variables[read]:
-                yield f"{' ' * turn.indent}{carried} = {self.variables[read]}"
+        before = self.variables[read]
+        (carried,) = self._outputs([read], [end], last, n, None, "")
+        if carried != before:
+            yield f"{' ' * turn.indent}{carried} = {before}"
         times, start, *rest = own
         size = sum(len(item.slots) for item in loop.turns[0])
         values, steps = rest[:size], rest[size:]
@@ -138,11 +148,12 @@ class Body:
         bounds = _bounds(self._bound(start), self._bound(times), moving)
         yield f"{' ' * turn.indent}for {COUNTER} in range({bounds}):"
         moved = iter([_moved(value, step) for value, step in zip(values, steps, strict=True)])
-        outside = dict(self.variables)
-        self.variables[read] = carried
+        outside = dict(self.variables), Counter(self.holders)
+        self._drop(end)
+        self._hold(read, carried)
         ends = self.blueprint.outer(loop.turns[0])[1]
         yield from self._items(loop.turns[0], moved, inner, ends, carried)
-        self.variables = {**outside, end: carried}
+        self.variables, self.holders = outside
 
     def _bound(self, value: Any) -> Any:
         return f"{self.prefix}{value}" if isinstance(value, Expression) else value
@@ -161,34 +172,54 @@ class Body:
         item: Single | None, forced: str,
     ) -> list[str]:  # fmt: skip
         """A variable for each output: that of an input which nobody reads any more, else a new one."""
-        live = {v: name for v, name in self.variables.items() if last.get(v, -1) > n}
-        if not self._is_outermost(last):
-            live.update({v: name for v, name in self.variables.items() if v not in last})
-        dying = [self.variables[v] for v in reads if self.variables[v] not in live.values()]
+        gone = dict.fromkeys(self._drop(value) for value in reads if last.get(value, -1) <= n)
+        dying = sorted((name for name in gone if name and not self.holders[name]), key=_rank)
         names: list[str] = []
         for value in gives:
-            taken = {*live.values(), *names}
             if value.kind:
-                name = self._named(f"{item.name if item else 'pool'}_places", taken)
+                name = self._named(f"{item.name if item else 'pool'}_places", names)
             elif forced:
                 name = forced
-            elif item and last.get(value, 0) - n > LONG and value not in self.design.first.outputs:
-                name = self._named(item.name, taken)
+            elif item and last.get(value, 0) - n > LONG and value not in self.outputs:
+                name = self._named(item.name, names)
             else:
-                name = next(
-                    word for word in chain(sorted(dying, key=_rank), self._fresh()) if word not in taken
-                )
+                name = next((word for word in dying if word not in names), None) or self._new(names)
             names.append(name)
-        self.variables = {**live, **dict(zip(gives, names, strict=True))}
+        for value, name in zip(gives, names, strict=True):
+            if value in last:
+                self._hold(value, name)
         return names
 
-    def _is_outermost(self, last: dict[Value, int]) -> bool:
-        return all(value in last for value in self.design.first.outputs)
+    def _hold(self, value: Value, name: str) -> None:
+        self._drop(value)
+        self.variables[value] = name
+        self.holders[name] += 1
 
-    def _named(self, name: str, taken: set[str]) -> str:
+    def _drop(self, value: Value) -> str:
+        """The variable that stood for it, which may be free now; empty where none did."""
+        name = self.variables.pop(value, "")
+        self.holders[name] -= 1
+        if not self.holders[name]:
+            self.free = min(self.free, self.places.get(name, self.free))
+        return name
+
+    def _is_free(self, word: str, taken: Sequence[str]) -> bool:
+        return not self.holders[word] and word not in taken
+
+    def _new(self, taken: Sequence[str]) -> str:
+        """The first fresh word that is free."""
+        while True:
+            if self.free == len(self.fresh):
+                self.fresh.append(next(self.more))
+                self.places[self.fresh[-1]] = self.free
+            if self._is_free(self.fresh[self.free], taken):
+                return self.fresh[self.free]
+            self.free += 1
+
+    def _named(self, name: str, taken: Sequence[str]) -> str:
         word = name.replace(".", "_")
         word = f"{word}_" if iskeyword(word) or word in self.reserved else word
-        return next(w for w in chain((word,), (f"{word}_{k}" for k in count(2))) if w not in taken)
+        return next(w for w in chain((word,), (f"{word}_{k}" for k in count(2))) if self._is_free(w, taken))
 
     def _fresh(self) -> Iterator[str]:
         words = chain(VARIABLES, (f"x{n}" for n in count(2)))

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator, Sequence
-from typing import Any
+from math import gcd
+from typing import Any, TypeAlias
 
 from cnnspec.exchange.code_out.parts import (
     BlockItem,
@@ -14,6 +16,9 @@ from cnnspec.exchange.code_out.parts import (
     LayerItem,
     Loop,
 )
+
+Column: TypeAlias = tuple[Any, ...]
+"""The values of one slot, in each instance."""
 
 
 def slot_roles(items: Sequence[Item]) -> Iterator[str]:
@@ -33,37 +38,54 @@ def parametrize(design: Design, reserved: frozenset[str]) -> None:
     rows = [[slot for item in scope.items for slot in item.slots] for scope in design.scopes]
     columns = list(zip(*rows, strict=True))
     roles = list(slot_roles(design.first.items))
-    known: dict[tuple[Any, ...], str] = {}
     taken = {*reserved, *(item.name for item in design.first.items if not isinstance(item, Loop))}
-    differing = [column for column in dict.fromkeys(columns) if not _constant(column)]
+    numbers = Counter[str]()
+    rays = {column: _ray(column) for column in columns if not _constant(column)}
+    alike = dict[Column, list[Column]]()
+    for column, (ray, _) in rays.items():
+        alike.setdefault(ray, []).append(column)
+    known: dict[Column, str] = {}
     for role, column in zip(roles, columns, strict=True):
-        if column in known or _constant(column) or any(_multiple(column, other) for other in differing):
+        if column not in rays or column in known:
             continue
-        name, number = role, 2
-        while name in taken:
-            name, number = f"{role}{number}", number + 1
-        taken.add(name)
-        known[column] = name
-        design.parameters.append(BlockParameter(name, column))
+        ray, times = rays[column]
+        if any(times > (other := rays[each][1]) and times % other == 0 for each in alike[ray]):
+            continue  # so many times another one
+        known[column] = _free(role, taken, numbers)
+        design.parameters.append(BlockParameter(known[column], column))
     for column in columns:
-        design.slots.append(column[0] if _constant(column) else _expressed(column, known))
+        design.slots.append(_expressed(column, known, rays, alike) if column in rays else column[0])
 
 
-def _expressed(column: tuple[Any, ...], known: dict[tuple[Any, ...], str]) -> Expression:
+def _free(role: str, taken: set[str], numbers: Counter[str]) -> str:
+    """A name for a parameter that nothing else has."""
+    name = role
+    while name in taken:
+        numbers[role] += 1
+        name = f"{role}{numbers[role] + 1}"
+    taken.add(name)
+    return name
+
+
+def _expressed(
+    column: Column, known: dict[Column, str], rays: dict[Column, tuple[Column, int]],
+    alike: dict[Column, list[Column]],
+) -> Expression:  # fmt: skip
     if column in known:
         return Expression(known[column])
-    return next(
-        Expression(name, times) for other, name in known.items() if (times := _multiple(column, other))
-    )
+    ray, times = rays[column]
+    others = (each for each in alike[ray] if each in known and times % rays[each][1] == 0)
+    other = next(others)
+    return Expression(known[other], times // rays[other][1])
+
+
+def _ray(column: Column) -> tuple[Column, int]:
+    """The least whole numbers of the same proportions, and how many times those a column is."""
+    if not all(type(value) is int and value > 0 for value in column):
+        return column, 1
+    times = gcd(*column)
+    return tuple(value // times for value in column), times
 
 
 def _constant(column: tuple[Any, ...]) -> bool:
     return all(value == column[0] and type(value) is type(column[0]) for value in column)
-
-
-def _multiple(column: tuple[Any, ...], other: tuple[Any, ...]) -> int:
-    """How many times ``other`` a column is everywhere; 0 where it is not, or the same."""
-    if not all(type(value) is int and value > 0 for value in (*column, *other)):
-        return 0
-    times = column[0] // other[0]
-    return times if times > 1 and all(a == times * b for a, b in zip(column, other, strict=True)) else 0

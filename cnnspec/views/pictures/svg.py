@@ -127,14 +127,16 @@ class SvgWriter:
         sides = ((base[0] - dy * 0.42, base[1] + dx * 0.42), (base[0] + dy * 0.42, base[1] - dx * 0.42))
         self.polygon((tip, *sides), fill=fill)
 
-    def document(self, width: float, height: float, *, title: str, kind: str = "") -> str:
-        """The whole SVG; the page's colour lies under everything."""
+    def document(
+        self, width: float, height: float, *, title: str, kind: str = "", is_clear: bool = False
+    ) -> str:
+        """The whole SVG; the page's colour lies under everything, unless it ``is_clear``."""
         wide, high = number(width), number(height)
         head = {"class": kind or None, "xmlns": "http://www.w3.org/2000/svg", "width": wide, "height": high}
         return (
             f'<svg{_attributes(head)} viewBox="0 0 {wide} {high}"'
             f' role="img" aria-label={quoteattr(clean(title))} font-family="{FONT}">\n'
-            f'<rect class="page" width="100%" height="100%" fill="{self.theme.page}"/>\n'
+            + (f'<rect class="page" width="100%" height="100%" fill="{self.theme.page}"/>\n' * (not is_clear))
             + "\n".join(self._parts)
             + "\n</svg>\n"
         )

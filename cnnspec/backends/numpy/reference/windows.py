@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import lru_cache
 from itertools import product
 from math import prod
 from typing import Any, Final
@@ -18,6 +19,11 @@ from cnnspec.layers.depthwise import Depthwise
 
 def table(sizes: Sequence[int], outputs: Sequence[int], axes: Sequence[Any]) -> Array:
     """(output places, taps): the flat input place that a tap reads, -1 for padding."""
+    return _table(tuple(sizes), tuple(outputs), tuple(axes))
+
+
+@lru_cache(maxsize=1)  # each value of a layer that is written out asks for the same one
+def _table(sizes: tuple[int, ...], outputs: tuple[int, ...], axes: tuple[Any, ...]) -> Array:
     rows = []
     for place in product(*map(range, outputs)):
         row = []
@@ -28,7 +34,9 @@ def table(sizes: Sequence[int], outputs: Sequence[int], axes: Sequence[Any]) -> 
             inside = all(0 <= i < size for i, size in zip(read, sizes, strict=True))
             row.append(int(np.ravel_multi_index(read, sizes)) if inside else -1)
         rows.append(row)
-    return np.array(rows)
+    found = np.array(rows)
+    found.flags.writeable = False
+    return found
 
 
 def pooled(call: LayerCall) -> Array:

@@ -166,11 +166,12 @@ def _turned_orders(network: Network) -> Iterator[Node]:
             yield node
 
 
-def design_lines(blueprint: Blueprint, design: Design, network: Network) -> Iterator[str]:
-    """The function of a design."""
+def design_lines(
+    blueprint: Blueprint, design: Design, network: Network, reserved: frozenset[str]
+) -> Iterator[str]:
+    """The function of a design; ``reserved`` are names that no variable of it may have."""
     is_root = design.first is blueprint.root
-    functions = frozenset(snake(d.name) for d in blueprint.designs)
-    body = Body(blueprint, design, KerasTarget(blueprint, design, is_root), RESERVED | functions)
+    body = Body(blueprint, design, KerasTarget(blueprint, design, is_root), reserved)
     inputs = body.inputs()
     if is_root:
         yield "def make_model():"
@@ -239,7 +240,8 @@ def code(network: Network) -> str:
     blueprint = drawn("Keras", network, said, lambda node: reads_of(network, node), RESERVED)
     if far := list(_far(blueprint)):
         raise unsupported("Keras", far)
-    functions = ["\n".join(design_lines(blueprint, design, network)) for design in blueprint.designs]
+    reserved = RESERVED.union(snake(design.name) for design in blueprint.designs)
+    functions = ["\n".join(design_lines(blueprint, d, network, reserved)) for d in blueprint.designs]
     helpers = dict.fromkeys(name for saying in said.values() for name in saying.helpers)
     tail = [GIVEN.strip()] if _given(network) else []
     body = [*(HELPERS[name].strip() for name in helpers), *functions, _loader(network), *tail, MAIN.strip()]
