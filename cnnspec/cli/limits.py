@@ -26,6 +26,7 @@ LIMITS: Final[dict[str, dict[str, tuple[str, str]]]] = {
         "steps": ("cnnspec.exchange.code_in.reading:MOST_STEPS", "followed, within 1.5 seconds"),
         "layers": ("cnnspec.exchange.code_in.trace:MOST_LAYERS", "of a model"),
         "a name": ("cnnspec.exchange.code_in.read:MOST_PARTS", "parts, apart by dots"),
+        "a merge": ("cnnspec.exchange.code_out.arithmetic:MOST_IN_ONE", "inputs, where code is written"),
     },
     "An ONNX file that is written": {
         "places": ("cnnspec.exchange.onnx_out.layer:MOST_PLACES", "of pools that are written one by one"),
@@ -38,6 +39,7 @@ LIMITS: Final[dict[str, dict[str, tuple[str, str]]]] = {
     },
     "Pictures and reports": {
         "picture": ("cnnspec.views.pictures.fitting:MOST", "cards or boxes"),
+        "lines": ("cnnspec.views.pictures.placed:MOST_LINES", "times that lines pass steps, all together"),
         "animation": ("cnnspec.teaching.stepping:MOST_PLACES", "positions of a window, one after another"),
         "film": ("cnnspec.cli.animate:DRAWN", "frames drawn one by one, unless --most says otherwise"),
         "its map": ("cnnspec.teaching.stepping:MOST_CELLS", "cells"),

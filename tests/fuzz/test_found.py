@@ -7,6 +7,7 @@ import json
 import os
 import tracemalloc
 from collections.abc import Callable
+from contextlib import suppress
 from functools import partial
 from importlib.util import find_spec
 from itertools import product
@@ -26,7 +27,7 @@ from cnnspec.analysis.memory import Memory
 from cnnspec.analysis.receptive_field import spread_from
 from cnnspec.analysis.report import analyze
 from cnnspec.backends import images, machine
-from cnnspec.diagnostics import Cure, Diagnostic
+from cnnspec.diagnostics import Cure, Diagnostic, LayerError
 from cnnspec.document import parse
 from cnnspec.elaborate import branches
 from cnnspec.elaborate import layer as elaborate_layer
@@ -50,6 +51,7 @@ from cnnspec.views.documents import indented
 from cnnspec.views.documents.report.sections import messages
 from cnnspec.views.pictures.draw import picture
 from cnnspec.views.pictures.look import Look
+from cnnspec.views.pictures.sizes import SIZES
 from cnnspec.views.terminal import results
 from cnnspec.views.terminal.messages import MOST, render_text
 from cnnspec.views.terminal.paint import Terminal
@@ -611,7 +613,7 @@ def test_very_many_heads_are_laid_out_in_time() -> None:
     [
         "input 8; " + "; ".join(f"head h{n} {{ dense {n + 1} }}" for n in range(2000)),
         "input 8; " + "".join(f"block b{n} {{ dense {n + 1} }}; b{n}; " for n in range(1000)),
-        "input 2x2x1; add {" + "| relu" * 3000 + "}",
+        "input 2x2x1; concat {" + "| relu" * 3000 + "}",
         "block b x {"
         + "; ".join(f"dense x*{n + 1}+{n * n}" for n in range(600))
         + "}; input 2; b 1; b 2; b 5",
@@ -633,3 +635,36 @@ def test_paths_that_meet_are_followed_in_proportion() -> None:
         assert process_time() - started < 4
         assert field is not None
         assert field.size == (1, 1)
+
+
+@pytest.mark.parametrize("word", ["maximum", "subtract", "add"])
+def test_a_merge_that_python_could_not_read_as_one_expression_is_refused(word: str) -> None:
+    for count in (100, 101):
+        network = parse(f"input 2x2x1; {word} {{" + "| relu" * count + "}")
+        if count == 100:
+            compile(TARGETS["pytorch"].write(network, {}, ""), "m.py", "exec")
+        else:
+            said = fault_of(TARGETS["pytorch"].write, network, {}, "").message
+            assert "it has 101 inputs; 100 can stand in one expression" in said
+
+
+LABELS = "; ".join(f"a{n}: relu" for n in range(500))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        f"input 8x8x1; {LABELS}; add " + " ".join(f"a{n}" for n in range(499)),
+        f"input 8x8x1; {LABELS}; " + "; ".join(f"add a{499 - n}" for n in range(500)),
+        f"input 8x8x1; {LABELS}; " + "; ".join(f"from a{n}; relu" for n in range(500)),
+        "input 100000x1; concat {" + " ".join(f"| maxpool {n + 1}; globalavgpool" for n in range(400)) + "}",
+    ],
+    ids=["lines side by side", "skips within skips", "ends within ends", "much smaller and larger"],
+)
+def test_what_nobody_would_draw_is_drawn_coarsely_or_refused_in_time(text: str) -> None:
+    network = parse(text)
+    for look in (Look(), Look(style="volumes"), Look(size=SIZES["slide"])):
+        started = process_time()
+        with suppress(LayerError):
+            picture(network, "svg", look)
+        assert process_time() - started < 4

@@ -6,6 +6,9 @@ from typing import Final
 
 from cnnspec.exchange.code_out.sayings import Place, Sayer, Saying, Wordless, at, first
 
+MOST_IN_ONE: Final = 100
+"""Python reads no more than 200 parentheses within each other, and sums of a thousand terms at most."""
+
 
 def _power(place: Place) -> Saying:
     return Saying(f"{{x}} ** {place.layer.exponent!r}")
@@ -58,7 +61,9 @@ def _clip(place: Place) -> Saying:
 
 
 def _widened(place: Place, pattern: str) -> list[str]:
-    """The inputs as words, a vector of channels with the map's axes."""
+    """The inputs as words of one expression, a vector of channels with the map's axes."""
+    if len(place.inputs) > MOST_IN_ONE:
+        raise Wordless(f"it has {len(place.inputs):,} inputs; {MOST_IN_ONE} can stand in one expression")
     rank = max(map(len, place.inputs))
     words = []
     for n, shape in enumerate(place.inputs):

@@ -42,8 +42,10 @@ class _Track:
 
 def route(upper: Sequence[Pin], lower: Sequence[Pin]) -> tuple[float, Ways]:
     """The height of a channel, and the points of each edge within it, from the upper pin to the lower."""
-    joins = [*_joins(upper, lower)]
-    merging = {x for _, x, _ in joins if len({up for up, low, _ in joins if low == x}) > 1}
+    joins, sources = [*_joins(upper, lower)], dict[float, set[float]]()
+    for up, low, _ in joins:
+        sources.setdefault(low, set()).add(up)
+    merging = {low for low, ups in sources.items() if len(ups) > 1}
     tracks: dict[tuple[str, float], _Track] = {}
     for up, low, _ in joins:
         if up != low or low in merging:
@@ -66,10 +68,17 @@ def _key(up: float, low: float, merging: set[float]) -> tuple[str, float]:
 
 
 def _joins(upper: Sequence[Pin], lower: Sequence[Pin]) -> Iterator[tuple[float, float, frozenset[Link]]]:
+    ending = dict[Link, list[int]]()
+    for n, (_, coming) in enumerate(lower):
+        for link in coming:
+            ending.setdefault(link, []).append(n)
     for up, leaving in upper:
-        for low, coming in lower:
-            if links := leaving & coming:
-                yield up, low, links
+        together = dict[int, list[Link]]()
+        for link in leaving:
+            for n in ending.get(link, ()):
+                together.setdefault(n, []).append(link)
+        for n in sorted(together):
+            yield up, lower[n][0], frozenset(together[n])
 
 
 def _level(tracks: list[_Track]) -> int:

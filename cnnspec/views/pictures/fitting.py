@@ -161,9 +161,13 @@ def _graph(subject: Subject, look: Look, choices: Choices) -> View | None:
     plan = subject.plan(look, choices)
     if subject.network is None or not _is_followed(choices, look):
         check_size(len(plan.cards), "cards")
-    elif len(plan.cards) > MOST or _is_hopeless(plan, look):
+        return _laid(plan, look, choices)
+    if len(plan.cards) > MOST or _is_hopeless(plan, look):
         return None
-    return _laid(plan, look, choices)
+    try:
+        return _laid(plan, look, choices)
+    except LayerError:  # its lines alone are too many
+        return None
 
 
 def _is_followed(choices: Choices, look: Look) -> bool:

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Final, TypeAlias
 
+from cnnspec.diagnostics import LayerError
 from cnnspec.views.pictures.channel import STRAIGHT, Pin, Ways, route
 from cnnspec.views.pictures.plan import Link
 from cnnspec.views.pictures.svg import Point
@@ -22,6 +23,9 @@ GUTTER: Final = 40.0
 """Between columns, with the edge that leads from the foot of one to the top of the next."""
 PASSAGE: Final = 16.0
 """Room for that edge above and below the columns."""
+
+MOST_LINES: Final = 100_000
+"""Steps that lines lead to or past, each counted once a line."""
 
 
 @dataclass(slots=True)
@@ -132,8 +136,14 @@ def _lanes(blocks: Sequence[Placed]) -> list[Lane]:
             lane = found.setdefault((link.tail, start), Lane(start, end, {}))
             lane.ends[link] = end
             lane.end = max(lane.end, end)
+    check_lines(sum(lane.end - lane.start for lane in found.values()))
+    arriving = dict[int, list[Link]]()
+    for link, end in ends.items():
+        arriving.setdefault(end, []).append(link)
     for lane in found.values():
-        lane.left = any(_comes_first(link, starts, ends) for link in lane.ends)
+        lane.left = any(
+            _comes_first(link, end, starts, arriving.get(end, ())) for link, end in lane.ends.items()
+        )
     placed: list[Lane] = []
     for lane in sorted(found.values(), key=lambda lane: lane.end - lane.start):
         passed = blocks[lane.start + 1 : lane.end]
@@ -144,15 +154,20 @@ def _lanes(blocks: Sequence[Placed]) -> list[Lane]:
     return placed
 
 
-def _comes_first(link: Link, starts: dict[Link, int], ends: dict[Link, int]) -> bool:
+def check_lines(count: int) -> None:
+    """Refuses a picture with more lines beside its steps than anybody could follow, all steps together."""
+    if count > MOST_LINES:
+        raise LayerError(
+            "picture-too-large",
+            f"lines of this picture would pass steps {count:,} times; {MOST_LINES:,} can be drawn",
+            help=("fold repeats (--fold), or draw blocks as one thing each (--depth 0)",),
+        )
+
+
+def _comes_first(link: Link, end: int, starts: dict[Link, int], arriving: Sequence[Link]) -> bool:
     """Whether a skip is read before what comes straight from the step above, in the order of the spec."""
-    end = ends.get(link)
-    straight = [one for one, at in ends.items() if at == end and starts.get(one) == at - 1]
-    return (
-        end is not None
-        and any(one.head == link.head for one in straight)
-        and all(link.order < one.order for one in straight if one.head == link.head)
-    )
+    straight = [one for one in arriving if one.head == link.head and starts.get(one) == end - 1]
+    return bool(straight) and all(link.order < one.order for one in straight)
 
 
 def _share(one: Lane, other: Lane) -> bool:
@@ -170,6 +185,7 @@ def pieces_of(blocks: Sequence[Placed]) -> list[list[Placed]]:
         for _, links in (*block.feet, *block.tops):
             for link in links:
                 spans.setdefault(link, []).append(n)
+    check_lines(sum(max(ends) - min(ends) for ends in spans.values()))
     passing: list[set[Link]] = [set() for _ in blocks]
     for link, ends in spans.items():
         for n in range(min(ends), max(ends)):

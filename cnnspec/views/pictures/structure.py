@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from cnnspec.views.pictures.plan import Cluster, Link, Plan
 
@@ -32,6 +32,9 @@ class Parallel:
 
 Item: TypeAlias = "str | Framed | Parallel"
 Run: TypeAlias = "tuple[Item, ...]"
+
+DEEPEST: Final = 30
+"""Paths within one another that are told apart; what lies deeper stands in a row."""
 
 
 def structure_of(plan: Plan) -> Run:
@@ -71,10 +74,12 @@ class _Children:
         home = {key: n for n, child in enumerate(children) for key in cards_of(child)}
         self.main = home.get(splitter.main, len(children) - 1)
         self.links: dict[tuple[int, int], list[Link]] = {}
+        self.leaving: dict[int, list[Link]] = {}
         for link in splitter.plan.links:
             one, two = home.get(link.tail), home.get(link.head)
             if one is not None and two is not None and one != two:
                 self.links.setdefault((one, two), []).append(link)
+                self.leaving.setdefault(one, []).append(link)
         size = len(children)
         self.near, self.after, self.before = [0] * size, [0] * size, [0] * size
         for one, two in self.links:
@@ -85,11 +90,13 @@ class _Children:
         for one, two in sorted(self.links, key=lambda pair: pair[1]):
             self.before[two] |= 1 << one | self.before[one]
 
-    def split(self, ids: list[int], skips: Sequence[Link] = ()) -> Run:
+    def split(self, ids: list[int], skips: Sequence[Link] = (), depth: int = 0) -> Run:
         """The run of some children; ``skips`` pass them by from the step before to the step after."""
+        if depth > DEEPEST:
+            return tuple(self.children[n] for n in ids)
         parts = self._parts(ids)
         if len(parts) > 1:
-            return self._side_by_side(parts, skips)
+            return self._side_by_side(parts, skips, depth)
         mask = sum(1 << n for n in ids)
         steps = [n for n in ids if not mask & ~(self.after[n] | self.before[n] | 1 << n)]
         if not steps:
@@ -100,7 +107,7 @@ class _Children:
             between = [n for n in ids if (last is None or n > last) and (step is None or n < step)]
             if between:
                 passing = [] if last is None or step is None else self.links.get((last, step), [])
-                run += self.split(between, passing)
+                run += self.split(between, passing, depth + 1)
             if step is not None:
                 run.append(self.children[step])
             last = step
@@ -123,23 +130,25 @@ class _Children:
             parts.append([*_bits(found)])
         return parts
 
-    def _side_by_side(self, parts: list[list[int]], skips: Sequence[Link]) -> Run:
+    def _side_by_side(self, parts: list[list[int]], skips: Sequence[Link], depth: int) -> Run:
         main = next((part for part in parts if self.main in part), None)
-        ends = [part for part in parts if not any(self._leaves(n, part) for n in part)]
+        ends = [part for part in parts if not self._is_left(part)]
         if main in ends and main is not None and not skips:
-            return self._with_heads(parts, main)
-        paths = [(self._order(part, skips), self.split(part)) for part in parts]
+            return self._with_heads(parts, main, depth)
+        paths = [(self._order(part, skips), self.split(part, (), depth + 1)) for part in parts]
         if skips:
             paths.append((min(link.order for link in skips), ()))
             paths.sort(key=lambda pair: pair[0])
         return (Parallel(tuple(path for _, path in paths), frozenset(skips)),)
 
-    def _leaves(self, n: int, part: list[int]) -> bool:
-        return any(m > part[-1] or m not in part for m in _bits(self.after[n]))
+    def _is_left(self, part: list[int]) -> bool:
+        """Whether a way leads out of a part."""
+        inside = sum(1 << n for n in part)
+        return any(self.after[n] & ~inside for n in part)
 
-    def _with_heads(self, parts: list[list[int]], main: list[int]) -> Run:
+    def _with_heads(self, parts: list[list[int]], main: list[int], depth: int) -> Run:
         """Heads stand beside as much of the way to the main output as they are long."""
-        runs = {part[0]: self.split(part) for part in parts}
+        runs = {part[0]: self.split(part, (), depth + 1) for part in parts}
         trunk = runs[main[0]]
         longest = max(sum(len([*cards_of(item)]) for item in run) for first, run in runs.items()
                       if first != main[0])  # fmt: skip
@@ -153,7 +162,7 @@ class _Children:
     def _order(self, part: list[int], skips: Sequence[Link]) -> int:
         """When the step after reads a path, among all that it reads."""
         heads = {link.head for link in skips}
-        found = [link for (one, _), links in self.links.items() if one in part for link in links]
+        found = [link for one in part for link in self.leaving.get(one, ())]
         return min((link.order for link in found if link.head in heads), default=len(self.links))
 
 

@@ -7,7 +7,7 @@ long skips run level from the left arm to the right one.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import groupby, pairwise
+from itertools import accumulate, groupby, pairwise
 from math import log2
 from typing import Final
 
@@ -56,11 +56,7 @@ def is_ladder(solids: Sequence[Solid]) -> bool:
 
 def levels_of(solids: Sequence[Solid]) -> list[int]:
     """How many halvings each solid lies below the input, along the chain."""
-    zoom, levels = 1.0, []
-    for solid in solids:
-        zoom *= solid.zoom
-        levels.append(round(log2(zoom)) if zoom >= 1 else 0)
-    return levels
+    return [max(0, round(depth)) for depth in accumulate(log2(solid.zoom) for solid in solids)]
 
 
 def place_ladder(

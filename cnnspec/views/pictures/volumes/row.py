@@ -6,8 +6,7 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from math import inf
-from operator import attrgetter
-from typing import Final
+from typing import Final, TypeVar
 
 from cnnspec.layers.base import Family, spatial
 from cnnspec.views.pictures.volumes.scene import (
@@ -25,6 +24,7 @@ from cnnspec.views.pictures.volumes.solids import Solid
 from cnnspec.views.pictures.volumes.tree import END, Fork, Run, keys_of
 from cnnspec.views.pictures.volumes.words import told_turns
 
+T = TypeVar("T")
 GAP: Final = 30.0
 """Between solids with a connection of their own: room for an arrow or a cone."""
 CLOSEST, SPARE = 16.0, 4.0
@@ -242,6 +242,8 @@ class RowLayout:
         reserved = {wire.ends: wire.points[0][1] for wire in self.scene.wires}
         self.scene.wires = []
         self.in_order = sorted(self.scene.boxes.values(), key=lambda box: box.x)
+        self.begin = [box.x for box in self.in_order]
+        self.sides = [(box.right, box.top - 4, box.bottom + 4) for box in self.in_order]
         arcs = []
         for solid in self.solids.values():
             for source in solid.before:
@@ -259,24 +261,21 @@ class RowLayout:
     def _is_blocked(self, ends: tuple[int, int]) -> bool:
         """Whether a straight way would run through another solid."""
         one, two = (self.scene.boxes[end] for end in ends)
+        upper, lower, end = min(one.axis, two.axis), max(one.axis, two.axis), two.x
         return any(
-            box.right <= two.x
-            and box.top - 4 < two.axis < box.bottom + 4
-            and box.top - 4 < one.axis < box.bottom + 4
-            for box in self._between(one.right, two.x)
+            top < upper and lower < bottom and right <= end
+            for right, top, bottom in self._between(self.sides, one.right, end)
         )
 
-    def _between(self, left: float, right: float) -> list[Box]:
-        """The boxes that begin there."""
-        place = attrgetter("x")
-        first = bisect_left(self.in_order, left, key=place)
-        return self.in_order[first : bisect_right(self.in_order, right, key=place)]
+    def _between(self, things: list[T], left: float, right: float) -> list[T]:
+        """What belongs to the boxes that begin there, of all things in their order."""
+        return things[bisect_left(self.begin, left) : bisect_right(self.begin, right)]
 
     def _arc(self, ends: tuple[int, int], height: float | None) -> None:
         one, two = (self.scene.boxes[end] for end in ends)
         start, end = (one.middle + 4, one.top), (two.middle - 4, two.top)
         if height is None:
-            between = [box.top for box in self._between(one.x, two.x)]
+            between = [box.top for box in self._between(self.in_order, one.x, two.x)]
             others = [
                 wire.points[1][1] - ARC / 2 + 6
                 for wire in self.scene.wires

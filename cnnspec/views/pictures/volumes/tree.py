@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 END = -1
 """The place where everything ends: it joins the results of a network with several."""
 BEGIN = -2
 """The place where everything begins: the inputs of a network with several are a fork there."""
+
+DEEPEST: Final = 20
+"""Forks within one another that are told apart; what lies deeper stands in a row."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +58,12 @@ class _Splitter:
         for key in before:
             self.after[key] = self.after[key] or [END]
         self.join = self._joins(list(before))
+        self.reach = {END: 0}
+        """Every solid behind one, and itself, as bits by their order."""
+        for key in reversed(before):
+            self.reach[key] = 1 << self.order[key]
+            for following in self.after[key]:
+                self.reach[key] |= self.reach[following]
 
     def _joins(self, keys: list[int]) -> dict[int, int]:
         """For each solid the first one that every way from it comes to (its post-dominator)."""
@@ -74,7 +83,7 @@ class _Splitter:
                 other = join[other]
         return one
 
-    def run(self, start: int, stop: int) -> Run:
+    def run(self, start: int, stop: int, depth: int = 0) -> Run:
         items: list[int | Fork] = []
         current = start
         while current != stop:
@@ -84,42 +93,33 @@ class _Splitter:
                 current = following[0]
                 continue
             join = self.join[current]
-            items.append(self._fork(current, following, join))
+            items.append(self._fork(current, following, join, depth))
             current = join
         return tuple(items)
 
-    def _fork(self, start: int, following: list[int], join: int) -> Fork:
-        groups: list[tuple[list[int], set[int]]] = []
+    def _fork(self, start: int, following: list[int], join: int, depth: int) -> Fork:
+        groups: list[tuple[list[int], int]] = []
         for key in following:
             if key == join:
                 continue
-            heads, reach = [key], self._reach(key, join)
+            heads, reach = [key], self.reach[key] & ~self.reach[join]
             for group in [g for g in groups if g[1] & reach]:
                 groups.remove(group)
                 heads, reach = group[0] + heads, group[1] | reach
             groups.append((heads, reach))
-        paths = tuple(self._path(start, heads, reach, join) for heads, reach in groups)
+        paths = tuple(self._path(start, heads, reach, join, depth + 1) for heads, reach in groups)
         return Fork(start, join, paths, sum(key == join for key in following))
 
-    def _path(self, start: int, heads: list[int], reach: set[int], join: int) -> Run:
+    def _path(self, start: int, heads: list[int], reach: int, join: int, depth: int) -> Run:
         """A path of its own; several heads are a fork within, or, where tangled, all solids in a row."""
-        if len(heads) == 1:
-            return self.run(heads[0], join)
+        if len(heads) == 1 and depth < DEEPEST:
+            return self.run(heads[0], join, depth)
         meeting = heads[0]
         for head in heads[1:]:
             meeting = self._meet(self.join, meeting, head)
-        if meeting == join:
-            return tuple(sorted(reach, key=lambda key: self.order[key]))
-        return (self._fork(start, heads, meeting), *self.run(meeting, join))
-
-    def _reach(self, start: int, stop: int) -> set[int]:
-        found, stack = set(), [start]
-        while stack:
-            key = stack.pop()
-            if key != stop and key != END and key not in found:
-                found.add(key)
-                stack += self.after[key]
-        return found
+        if meeting == join or depth >= DEEPEST:
+            return tuple(key for key, place in self.order.items() if reach >> place & 1)
+        return (self._fork(start, heads, meeting, depth), *self.run(meeting, join, depth))
 
 
 def keys_of(run: Run) -> list[int]:
