@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from contextlib import suppress
 from pathlib import Path
 from typing import Final
@@ -11,9 +12,9 @@ LITTLE: Final = 100_000_000
 
 
 def refuse_beyond_memory(wanted: int) -> None:
-    """Raises MemoryError where that is more than the machine has left, as far as it tells."""
+    """Raises MemoryError where that is more than the machine has left, as far as it tells, or can count."""
     left = free_bytes() if wanted > LITTLE else None
-    if left is not None and wanted > left:
+    if wanted > (sys.maxsize if left is None else left):
         raise MemoryError
 
 

@@ -170,10 +170,10 @@ def _write(animation: Animation, target: str, form: str, seconds: float | None, 
     kind = form.removeprefix("frames ")
     try:
         if kind == form:
-            write_result(target, film(animation.sheets(), form, seconds, HOLD, scale))
+            write_result(target, film(animation.cels(), form, seconds, HOLD, scale))
             return
         stills = (animation.still(n).encode() for n in range(len(animation)))
-        for n, frame in enumerate(stills if kind == "svg" else pngs(animation.sheets(), scale)):
+        for n, frame in enumerate(stills if kind == "svg" else pngs(animation.cels(), scale)):
             write_file(str(Path(target) / f"{n:0{len(str(len(animation)))}}.{kind}"), frame)
     except NoConverter as missing:
         fail(

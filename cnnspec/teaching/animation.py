@@ -18,7 +18,7 @@ from cnnspec.layers.writing import sentence
 from cnnspec.teaching.stepping import Step, Stepping
 from cnnspec.teaching.symbols import Array
 from cnnspec.teaching.window import beyond
-from cnnspec.views.pictures.film import Sheet, Sheets
+from cnnspec.views.pictures.film import Cel, Cels
 from cnnspec.views.pictures.font import shorten, text_width, wrap
 from cnnspec.views.pictures.palette import Theme, rgb
 from cnnspec.views.pictures.svg import SvgWriter, number
@@ -108,20 +108,20 @@ class Animation:
         """All frames in one SVG, each shown for so many seconds."""
         return self._document(range(len(self)), seconds)
 
-    def sheets(self) -> Sheets:
+    def cels(self) -> Cels:
         """All frames for a film: what does not move is drawn once, for text is what takes long."""
         under, over = SvgWriter(self.theme), SvgWriter(self.theme)
         self._ground(under)
         self._front(over)
-        moving = list[Sheet]()
+        moving = list[Cel]()
         for n in range(len(self)):
             writer = SvgWriter(self.theme)
             self._frame(writer, n, {})
             clear = self._page(writer, is_clear=True)
             self._say(writer, n)
-            moving.append(Sheet(self._page(writer), clear))
-        front = Sheet(self._page(over), self._page(over, is_clear=True))
-        return Sheets(rgb(self.theme.page), self._page(under), moving, front)
+            moving.append(Cel(self._page(writer), clear))
+        front = Cel(self._page(over), self._page(over, is_clear=True))
+        return Cels(rgb(self.theme.page), self._page(under), moving, front)
 
     # Sizes ---------------------------------------------------------------------------
 

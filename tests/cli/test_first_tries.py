@@ -101,8 +101,8 @@ def test_a_film_of_very_many_frames_draws_the_first_and_says_how_to_have_all(
 ) -> None:
     drawn: list[int] = []
 
-    def counted(sheets: film.Sheets, *_: object) -> bytes:
-        drawn.append(len(sheets.moving))
+    def counted(cels: film.Cels, *_: object) -> bytes:
+        drawn.append(len(cels.moving))
         return b"GIF"
 
     monkeypatch.setattr(film, "film", counted)

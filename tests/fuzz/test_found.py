@@ -388,6 +388,8 @@ def test_a_large_picture_takes_a_few_bytes_a_pixel(tmp_path: Path, ending: str) 
         (("gradient", "lenet", "--input", "ones", "--target", "3", "--steps", "50"), "or fewer steps"),
         (("animate", "-e", "input 100000x100000x3; relu", "--input", "3"), "not enough memory"),
         (("run", "-e", "input 1000000x1000000x9; relu", "--input", "ones"), "not enough memory"),
+        (("train", "-e", f"input {10**15}x14x{10**15}; positions", "-o", "new"), "not enough memory"),
+        (("profile", "-e", f"input {10**15}x14x{10**15}; relu"), "not enough memory"),
     ],
 )
 def test_what_would_take_minutes_or_all_memory_is_refused(

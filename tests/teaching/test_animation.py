@@ -215,7 +215,7 @@ def test_frames_laid_together_are_those_drawn_whole(spec: str, scale: float) -> 
     pytest.importorskip("vl_convert")
     image = pytest.importorskip("PIL.Image")
     animation = Animation(shown(spec)[0], LIGHT)
-    for n, frame in enumerate(pngs(animation.sheets(), scale)):
+    for n, frame in enumerate(pngs(animation.cels(), scale)):
         laid, whole = (
             np.asarray(image.open(io.BytesIO(each)).convert("RGB"), int)
             for each in (frame, convert(animation.still(n), "png", scale))

@@ -12,6 +12,7 @@ from numpy.typing import DTypeLike
 
 from cnnspec.backends.arrays import NamedArrays
 from cnnspec.backends.contract import Scaling
+from cnnspec.backends.machine import refuse_beyond_memory
 from cnnspec.backends.numpy.kernels.table import PICKS, Kernels
 from cnnspec.backends.numpy.layout import Array
 from cnnspec.backends.numpy.loans import LentArrays, Loans
@@ -49,6 +50,9 @@ class Parameters:
 
     def allocate(self) -> None:
         """The arrays, with any content."""
+        refuse_beyond_memory(
+            sum(prod(one.shape) for one in self.network.weights.values()) * self.dtype.itemsize
+        )
         trained: dict[str, Weight] = {}
         fixed: dict[str, Array] = {}
         for node in self.network.layers:

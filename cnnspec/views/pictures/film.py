@@ -24,7 +24,7 @@ FEWEST: Final = 10
 """Pictures a second of a film: some players show nothing of fewer."""
 
 
-class Sheet(NamedTuple):
+class Cel(NamedTuple):
     """An SVG document, and what of it lets through what lies under it: the same without the page.
 
     The latter may lack what lies over the bare page. Only its opacities count: the converter spoils colours
@@ -35,22 +35,22 @@ class Sheet(NamedTuple):
     clear: str
 
 
-class Sheets(NamedTuple):
+class Cels(NamedTuple):
     """Documents of one size on a page of one colour: what moves, between what stays."""
 
     page: tuple[int, int, int]
     under: str
-    moving: Sequence[Sheet]
-    over: Sheet
+    moving: Sequence[Cel]
+    over: Cel
 
     def frames(self, scale: float) -> Iterator[Image]:
         """All frames, the last one first: a film takes its colours from it."""
         under, over = _dots(self.under, scale).convert("RGB"), _drawn(self.over, scale)
-        for sheet in (self.moving[-1], *self.moving):
-            yield self._laid(*over, self._laid(*_drawn(sheet, scale), under))
+        for cel in (self.moving[-1], *self.moving):
+            yield self._laid(*over, self._laid(*_drawn(cel, scale), under))
 
     def _laid(self, shown: Image, through: Image, under: Image) -> Image:
-        """A sheet over another: its own colour, and so much of how the other differs from the page."""
+        """A cel over another: its own colour, and so much of how the other differs from the page."""
         from PIL import Image, ImageChops
 
         page = Image.new("RGB", under.size, self.page)
@@ -59,13 +59,11 @@ class Sheets(NamedTuple):
         return Image.merge("RGB", [ImageChops.add(one, two, 1.0, -level) for one, two, level in bands])
 
 
-def _drawn(sheet: Sheet, scale: float) -> tuple[Image, Image]:
-    """A sheet on its page, and how much of what is under it each dot lets through."""
+def _drawn(cel: Cel, scale: float) -> tuple[Image, Image]:
+    """A cel on its page, and how much of what is under it each dot lets through."""
     from PIL import ImageChops
 
-    return _dots(sheet.shown, scale).convert("RGB"), ImageChops.invert(
-        _dots(sheet.clear, scale).getchannel("A")
-    )
+    return _dots(cel.shown, scale).convert("RGB"), ImageChops.invert(_dots(cel.clear, scale).getchannel("A"))
 
 
 def _dots(page: str, scale: float) -> Image:
@@ -74,20 +72,20 @@ def _dots(page: str, scale: float) -> Image:
     return Image.open(io.BytesIO(convert(page, "png", scale)))
 
 
-def film(sheets: Sheets, format: str, seconds: float, hold: int = 1, scale: float = 1.0) -> bytes:
+def film(cels: Cels, format: str, seconds: float, hold: int = 1, scale: float = 1.0) -> bytes:
     """The frames as ``gif`` or ``mp4``; each stays for so many seconds.
 
     The last one stays ``hold`` times as long. Raises NoConverter where a package is missing.
     """
     _need(format)
     write = _gif if format == "gif" else _mp4
-    return write(sheets.frames(scale), seconds, hold, len(sheets.moving))
+    return write(cels.frames(scale), seconds, hold, len(cels.moving))
 
 
-def pngs(sheets: Sheets, scale: float = 1.0) -> Iterator[bytes]:
+def pngs(cels: Cels, scale: float = 1.0) -> Iterator[bytes]:
     """Each frame as a PNG file. Raises NoConverter where a package is missing."""
     _need("png")
-    for frame in islice(sheets.frames(scale), 1, None):
+    for frame in islice(cels.frames(scale), 1, None):
         page = io.BytesIO()
         frame.save(page, "PNG")
         yield page.getvalue()

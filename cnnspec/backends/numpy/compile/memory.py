@@ -17,6 +17,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import DTypeLike
 
+from cnnspec.backends.machine import refuse_beyond_memory
 from cnnspec.backends.numpy.layout import Array, Shape
 
 ALIGNMENT = 64
@@ -224,6 +225,7 @@ class Allocator:
 
 def _aligned(size: int) -> Array:
     """Zeros that begin at a multiple of the alignment; pages are the system's until they are written."""
+    refuse_beyond_memory(size)
     raw = np.zeros(size + ALIGNMENT, np.uint8)
     start = -raw.ctypes.data % ALIGNMENT
     return raw[start : start + size]
