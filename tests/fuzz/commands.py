@@ -219,10 +219,14 @@ def _is_long(record: bytes) -> bool:
     return max(epochs, default=0) > MANY_EPOCHS
 
 
-def _is_large(spec: bytes, batch: int = 8) -> bool:
+def _is_large(spec: bytes | Path, batch: int = 8) -> bool:
     """Whether a network takes much time or memory to run, as ``analyze`` says beforehand."""
     try:
-        analysis = analyze(cnnspec.parse(spec.decode("utf-8", "surrogatepass")), batch=batch)
+        if isinstance(spec, Path):
+            network = cnnspec.load(spec)
+        else:
+            network = cnnspec.parse(spec.decode("utf-8", "surrogatepass"))
+        analysis = analyze(network, batch=batch)
     except SpecError:
         return False
     most = LARGE if batch > 1 else 5 * LARGE
@@ -307,14 +311,15 @@ def columns(bench: Bench, data: bytes) -> None:
 
 
 def code(bench: Bench, data: bytes) -> None:
-    """Code is read and never run."""
+    """Code is read and never run; nor is a large network that it describes."""
     name = f"x.{'ipynb' if data[:1] in (b'{', b'[') else 'py'}"
     bench.put(name, data)
     bench.some(
         ("import", name, "-o", "-"), ("import", name, "-o", "-", "--input", "8x8x2"), ("analyze", name),
         ("analyze", f"{name}:Net@8x8x4"), ("analyze", f"{name}:model"),
         ("draw", name, "-o", "x.dot"),
-        ("run", name, "--input", "ones"), ("export", name, "--to", "pytorch", "-o", "y.py"), count=1,
+        ("check", name) if _is_large(bench.folder / name, batch=1) else ("run", name, "--input", "ones"),
+        ("export", name, "--to", "pytorch", "-o", "y.py"), count=1,
     )  # fmt: skip
     if (bench.folder / "broken").exists():
         bench.verdict.faults.append(("code", "it was run"))

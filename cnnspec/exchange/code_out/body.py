@@ -148,12 +148,12 @@ class Body:
         bounds = _bounds(self._bound(start), self._bound(times), moving)
         yield f"{' ' * turn.indent}for {COUNTER} in range({bounds}):"
         moved = iter([_moved(value, step) for value, step in zip(values, steps, strict=True)])
-        outside = dict(self.variables), Counter(self.holders)
+        outside = dict(self.variables), Counter(self.holders), self.free
         self._drop(end)
         self._hold(read, carried)
         ends = self.blueprint.outer(loop.turns[0])[1]
         yield from self._items(loop.turns[0], moved, inner, ends, carried)
-        self.variables, self.holders = outside
+        self.variables, self.holders, self.free = outside
 
     def _bound(self, value: Any) -> Any:
         return f"{self.prefix}{value}" if isinstance(value, Expression) else value
