@@ -227,7 +227,7 @@ def _is_large(spec: bytes | Path, batch: int = 8) -> bool:
         else:
             network = cnnspec.parse(spec.decode("utf-8", "surrogatepass"))
         analysis = analyze(network, batch=batch)
-    except SpecError:
+    except REFUSED:
         return False
     most = LARGE if batch > 1 else 5 * LARGE
     return analysis.memory.peak_bytes > most or analysis.totals.multiplies > most
